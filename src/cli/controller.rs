@@ -1,6 +1,6 @@
 //! `ecs-operator controller`: runs the operator.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
 use http::Uri;
@@ -113,6 +113,9 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of registries than the public ones
     #[arg(long, value_name = "FILE", requires = "digest_registry")]
     digest_ca_file: Option<PathBuf>,
+    /// How often, in seconds, to look up the tags of App Runner services that deploy what is pushed [default: not at all]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400), requires = "digest_registry")]
+    auto_deployment_seconds: Option<u32>,
     /// The format of the log
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
@@ -294,6 +297,9 @@ impl ControllerOptions {
                 ca_file: self.sqs_ca_file.clone(),
             }),
             registries: self.registries(),
+            auto_deployments: self
+                .auto_deployment_seconds
+                .map(|it| Duration::from_secs(it.into())),
             renewals: (self.renewal == Renewal::Automatic).then_some(self.renewal_max_in_flight),
         }
     }

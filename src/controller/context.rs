@@ -9,6 +9,7 @@ use kube::{Client, runtime::reflector::ObjectRef};
 use tokio::sync::Notify;
 
 use super::{
+    app_runner::Lookups,
     backoff::Backoff,
     caches::{
         catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, policies::Policies,
@@ -98,6 +99,8 @@ pub(super) struct Context {
     pub pollers: Pollers,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<Registries>,
+    /// When the tags of App Runner services are looked up, if they are.
+    pub lookups: Option<Lookups>,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -157,6 +160,7 @@ impl Context {
             sqs: None,
             pollers: Pollers::default(),
             registries: None,
+            lookups: None,
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

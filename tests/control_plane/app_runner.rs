@@ -38,7 +38,7 @@ pub async fn until_status(bed: &Bed, name: &str, status: &str) -> Value {
 }
 
 /// The operations, newest first.
-fn operations(object: &Value) -> Vec<String> {
+pub fn operations(object: &Value) -> Vec<String> {
     let list = object["status"]["operations"].as_array();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     list.into_iter()
@@ -469,7 +469,7 @@ async fn a_deployment_is_started_by_an_annotation_and_only_by_its_change() {
 }
 
 /// Has the tasks of an image wait for it in vain until the deployment has failed.
-async fn fail(bed: &Bed, service: &str, image: &str) {
+pub async fn fail(bed: &Bed, service: &str, image: &str) {
     for pod in appear(bed, image, 3).await {
         let status = json!({"status": {"phase": "Pending", "containerStatuses": [{
             "name": service, "image": image, "imageID": "", "ready": false, "restartCount": 0,

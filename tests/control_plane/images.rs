@@ -37,14 +37,18 @@ fn digest(manifest: &str) -> String {
     format!("sha256:{}", hexadecimal.collect::<String>())
 }
 
-/// Pushes a version under a tag of `shop/web`; returns its digest.
-async fn push(registry: &ImageRegistry, tag: &str, version: &str) -> String {
+/// Pushes a version under a tag of a repository; returns its digest.
+pub async fn push(
+    registry: &ImageRegistry,
+    (repository, tag): (&str, &str),
+    version: &str,
+) -> String {
     let url = format!("http://{}", registry.name);
     let client = Client::try_from(Config::new(url.parse().unwrap())).unwrap();
     let manifest = manifest(version);
     let request = Request::builder()
         .method(Method::PUT)
-        .uri(format!("/v2/shop/web/manifests/{tag}"))
+        .uri(format!("/v2/{repository}/manifests/{tag}"))
         .header("content-type", INDEX)
         .body(Body::from(manifest.clone().into_bytes()));
     let response = client.send(request.unwrap()).await.unwrap();
@@ -59,8 +63,8 @@ fn image(deployment: &Deployment) -> Option<&str> {
 }
 
 /// Waits until a service runs this image; returns its Deployment.
-async fn runs(bed: &Bed, expected: &str) -> Deployment {
-    bed.eventually("web", expected, |it: &Deployment| {
+pub async fn runs((bed, name): (&Bed, &str), expected: &str) -> Deployment {
+    bed.eventually(name, expected, |it: &Deployment| {
         image(it) == Some(expected)
     })
     .await
@@ -93,7 +97,7 @@ async fn all_tasks_of_a_deployment_run_what_its_tag_named_when_it_began() {
         .await
         .unwrap();
     let tagged = format!("{}/shop/web:1", registry.name);
-    let first = push(&registry, "1", "first").await;
+    let first = push(&registry, ("shop/web", "1"), "first").await;
     let flag = format!("--digest-registry=http://{}", registry.name);
     let operator = Operator::start(&plane, "operator", &[&flag]).await.unwrap();
     let bed = Bed::new(&plane.kubeconfig(), "images").await;
@@ -104,30 +108,30 @@ async fn all_tasks_of_a_deployment_run_what_its_tag_named_when_it_began() {
     let object = is(&bed, "the first deployment", is_complete(1)).await;
     let known = json!([{"image": tagged, "imageDigest": first}]);
     assert_eq!(object["status"]["resolvedImages"], known);
-    let before = runs(&bed, &format!("{tagged}@{first}")).await;
+    let before = runs((&bed, "web"), &format!("{tagged}@{first}")).await;
 
     // A push changes nothing that runs: not a task that is added, not another operator.
-    let second = push(&registry, "1", "second").await;
+    let second = push(&registry, ("shop/web", "1"), "second").await;
     bed.must_apply("EcsService", "web", service(3, "a")).await;
     is(&bed, "more tasks", is_complete(3)).await;
-    let scaled = runs(&bed, &format!("{tagged}@{first}")).await;
+    let scaled = runs((&bed, "web"), &format!("{tagged}@{first}")).await;
     drop(operator);
     let operator = Operator::start(&plane, "operator", &[&flag]).await.unwrap();
     operator.leads().await;
     bed.must_apply("EcsService", "web", service(2, "a")).await;
     is(&bed, "fewer tasks", is_complete(2)).await;
-    let deployment = runs(&bed, &format!("{tagged}@{first}")).await;
+    let deployment = runs((&bed, "web"), &format!("{tagged}@{first}")).await;
     let template = |it: &Deployment| json!(it.spec.as_ref().unwrap().template);
     assert_eq!(template(&before), template(&scaled));
     assert_eq!(template(&before), template(&deployment));
 
     // The next deployment has what the tag names then, and a rollback what ran before.
     bed.must_apply("EcsService", "web", service(2, "b")).await;
-    runs(&bed, &format!("{tagged}@{second}")).await;
+    runs((&bed, "web"), &format!("{tagged}@{second}")).await;
     let object = is(&bed, "the second deployment", is_complete(2)).await;
     let known = json!([{"image": tagged, "imageDigest": second}]);
     assert_eq!(object["status"]["resolvedImages"], known);
-    let third = push(&registry, "1", "third").await;
+    let third = push(&registry, ("shop/web", "1"), "third").await;
     let mut stuck = task_definition(&tagged);
     let hold = json!({"name": "hold", "image": HOLD, "memory": 64});
     stuck["containerDefinitions"]
@@ -135,12 +139,12 @@ async fn all_tasks_of_a_deployment_run_what_its_tag_named_when_it_began() {
         .unwrap()
         .push(hold);
     bed.must_apply("EcsTaskDefinition", "web", stuck).await;
-    runs(&bed, &format!("{tagged}@{third}")).await;
+    runs((&bed, "web"), &format!("{tagged}@{third}")).await;
     let object = is(&bed, "a deployment that does not end", |status| {
         status["deployments"][0]["taskDefinition"] == "web:2"
     })
     .await;
-    push(&registry, "1", "fourth").await;
+    push(&registry, ("shop/web", "1"), "fourth").await;
     let id = &object["status"]["deployments"][0]["id"];
     let roll_back = json!({"metadata": {"annotations": {ROLL_BACK: id}}});
     let services = bed.resources("EcsService");
@@ -150,7 +154,7 @@ async fn all_tasks_of_a_deployment_run_what_its_tag_named_when_it_began() {
         .await
         .unwrap();
     is(&bed, "the rollback", is_complete(2)).await;
-    runs(&bed, &format!("{tagged}@{second}")).await;
+    runs((&bed, "web"), &format!("{tagged}@{second}")).await;
 }
 
 #[tokio::test]
@@ -161,14 +165,14 @@ async fn a_service_that_runs_keeps_its_tag_when_registries_are_listed() {
         .await
         .unwrap();
     let tagged = format!("{}/shop/web:1", registry.name);
-    let pushed = push(&registry, "1", "first").await;
+    let pushed = push(&registry, ("shop/web", "1"), "first").await;
     let operator = Operator::start(&plane, "operator", &[]).await.unwrap();
     let bed = Bed::new(&plane.kubeconfig(), "images").await;
     bed.must_apply("EcsTaskDefinition", "web", task_definition(&tagged))
         .await;
     bed.must_apply("EcsService", "web", service(1, "a")).await;
     is(&bed, "the deployment", is_complete(1)).await;
-    let before = runs(&bed, &tagged).await;
+    let before = runs((&bed, "web"), &tagged).await;
 
     drop(operator);
     let flag = format!("--digest-registry=http://{}", registry.name);
@@ -180,10 +184,13 @@ async fn a_service_that_runs_keeps_its_tag_when_registries_are_listed() {
     assert_eq!(deployments.len(), 1, "{deployments:?}");
     assert_eq!(object["status"]["renewal"]["state"], "none");
     let template = |it: &Deployment| json!(it.spec.as_ref().unwrap().template);
-    assert_eq!(template(&before), template(&runs(&bed, &tagged).await));
+    assert_eq!(
+        template(&before),
+        template(&runs((&bed, "web"), &tagged).await)
+    );
 
     bed.must_apply("EcsService", "web", service(2, "b")).await;
-    runs(&bed, &format!("{tagged}@{pushed}")).await;
+    runs((&bed, "web"), &format!("{tagged}@{pushed}")).await;
 }
 
 #[tokio::test]
@@ -202,7 +209,7 @@ async fn a_tag_that_cannot_be_resolved_is_deployed_as_it_is() {
     bed.must_apply("EcsService", "web", service(1, "a")).await;
     let object = is(&bed, "the deployment", is_complete(1)).await;
     assert_eq!(object["status"]["resolvedImages"], Value::Null);
-    runs(&bed, &tagged).await;
+    runs((&bed, "web"), &tagged).await;
     let note = bed.event("web", "ImageTagNotResolved").await;
     let expected = format!(
         "The tag of {tagged} is not resolved to a digest, because the registry has no such image"
@@ -210,10 +217,10 @@ async fn a_tag_that_cannot_be_resolved_is_deployed_as_it_is() {
     assert!(note.starts_with(&expected), "{note}");
 
     // When the tag is there, the deployment goes on as it began.
-    push(&registry, "none", "late").await;
+    push(&registry, ("shop/web", "none"), "late").await;
     bed.must_apply("EcsService", "web", service(2, "a")).await;
     is(&bed, "more tasks", is_complete(2)).await;
-    runs(&bed, &tagged).await;
+    runs((&bed, "web"), &tagged).await;
 }
 
 #[tokio::test]
@@ -250,5 +257,5 @@ async fn ecr_is_asked_with_the_role_of_the_operator() {
     bed.must_apply("EcsTaskDefinition", "web", task_definition(tagged))
         .await;
     bed.must_apply("EcsService", "web", service(1, "a")).await;
-    runs(&bed, &format!("{tagged}@{found}")).await;
+    runs((&bed, "web"), &format!("{tagged}@{found}")).await;
 }

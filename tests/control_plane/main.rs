@@ -15,6 +15,7 @@
 )]
 
 mod app_runner;
+mod auto_deployments;
 mod aws;
 mod capacity;
 mod cloud_watch;

@@ -12,13 +12,15 @@ use serde_json::Value;
 
 use super::{
     fetch::Accepted,
-    wanted::{Made, Wanted, wanted},
+    start::Start,
+    wanted::{Made, Wanted, forced, wanted},
 };
 use crate::{
     controller::{
         apply::OF_NO_OBJECT, caches::owned_fields::FIELD_MANAGER, context::Context, error::Error,
     },
     crd::{AppRunnerService, EcsService, EcsTaskDefinition},
+    settings::START_DEPLOYMENT,
 };
 
 /// The objects of an App Runner service.
@@ -29,7 +31,7 @@ pub(super) struct Kept {
     pub(super) is_new: bool,
 }
 
-/// Brings both objects to what they should be.
+/// Brings both objects to what they should be. `pushed` is a digest that a deployment begins for.
 ///
 /// # Errors
 ///
@@ -39,10 +41,20 @@ pub(super) async fn keep(
     cx: &Context,
     service: &AppRunnerService,
     owner: &OwnerReference,
-    accepted: &Accepted,
+    (accepted, pushed): (&mut Accepted, Option<&str>),
 ) -> Result<Kept, Error> {
     let definition = find::<EcsTaskDefinition>(cx, service, owner).await?;
     let of_ecs = find::<EcsService>(cx, service, owner).await?;
+    let last = of_ecs.as_deref().and_then(forced);
+    let annotation = service.annotations().get(START_DEPLOYMENT);
+    let annotation = annotation.map(String::as_str);
+    accepted.start = Start::wanted(annotation, last.as_deref(), pushed);
+    if accepted.start.pushed.is_some() {
+        accepted
+            .requested
+            .start_deployment
+            .clone_from(&accepted.start.text);
+    }
     let live = (definition.as_deref(), of_ecs.as_deref());
     let [of_definition, of_service] = wanted(service, accepted, live)?;
     let (definition, one) = bring(cx, service, owner, (definition, &of_definition)).await?;

@@ -2,6 +2,7 @@
 
 use kube::ResourceExt as _;
 
+use super::start::Start;
 use crate::{
     app_runner::{placed, validate_app_runner},
     controller::{
@@ -9,7 +10,7 @@ use crate::{
         refusal::{Refusal, refused},
     },
     crd::{AppRunnerService, RequestedStatus, WarningStatus},
-    diagnostic::{FieldPath, Subject},
+    diagnostic::{FieldPath, Reason, Subject},
     input::{AppRunnerInput, ServiceInput},
     settings::START_DEPLOYMENT,
     source::read_app_runner_service,
@@ -22,6 +23,10 @@ pub(super) struct Accepted {
     pub(super) equal: ServiceInput,
     /// What it asks for besides.
     pub(super) requested: RequestedStatus,
+    /// What begins a deployment besides an edit.
+    pub(super) start: Start,
+    /// The image whose tag is looked up, if the service deploys what is pushed.
+    pub(super) watched: Option<String>,
     /// The differences from AWS.
     pub(super) warnings: Vec<WarningStatus>,
 }
@@ -53,6 +58,12 @@ pub(super) fn read(cx: &Context, service: &AppRunnerService) -> Result<Accepted,
     let (_, notes) = translate_service(&checked.service, &settings);
     findings.append(checked.notes);
     findings.append(placed(&notes, &input));
+    // The one that says so is reported wherever a service would deploy by itself.
+    let deploys_itself = findings.has(Reason::AutoDeploymentsNotWatched);
+    let watched = image(&input).filter(|image| deploys_itself && is_looked_up(cx, image));
+    if watched.is_some() {
+        findings.forget(Reason::AutoDeploymentsNotWatched);
+    }
     Ok(Accepted {
         equal: checked.input,
         requested: RequestedStatus {
@@ -60,6 +71,19 @@ pub(super) fn read(cx: &Context, service: &AppRunnerService) -> Result<Accepted,
             paused: input.is_paused(),
             start_deployment: service.annotations().get(START_DEPLOYMENT).cloned(),
         },
+        start: Start::default(),
+        watched: watched.cloned(),
         warnings: Refusal::warnings(findings),
     })
+}
+
+fn image(input: &AppRunnerInput) -> Option<&String> {
+    let source = input.request.source_configuration.as_ref()?;
+    source.image_repository.as_ref()?.image_identifier.as_ref()
+}
+
+/// Whether the operator looks up what the tag of an image names.
+fn is_looked_up(cx: &Context, image: &str) -> bool {
+    let registries = cx.registries.as_ref().filter(|_| cx.lookups.is_some());
+    registries.is_some_and(|registries| registries.asks(image))
 }

@@ -6,6 +6,8 @@
 
 mod apply;
 mod fetch;
+mod pushes;
+mod start;
 mod status;
 mod wanted;
 
@@ -17,9 +19,11 @@ use kube::{
     runtime::{controller::Action, reflector::ObjectRef},
 };
 
+pub(super) use self::pushes::Lookups;
 use self::{
     apply::keep,
     fetch::read,
+    pushes::{Turn, look_up},
     status::{failed, followed, rejected},
 };
 use super::{
@@ -59,11 +63,14 @@ impl Reconciled for AppRunnerService {
     }
 
     async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
-        reconcile(self, cx).await.map(|()| Action::await_change())
+        reconcile(self, cx).await
     }
 
-    fn gone(&self, _: &Context) {
+    fn gone(&self, cx: &Context) {
         // The garbage collector deletes what it owns.
+        if let Some((lookups, uid)) = cx.lookups.as_ref().zip(self.meta().uid.as_ref()) {
+            lookups.forget(uid);
+        }
     }
 }
 
@@ -76,13 +83,13 @@ pub(super) fn ask_app_runner_service(cx: &Context, namespace: &str, name: &str) 
     }
 }
 
-async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<(), Error> {
+async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<Action, Error> {
     if service.meta().deletion_timestamp.is_some() {
         // The garbage collector deletes or orphans what it owns.
-        return Ok(());
+        return Ok(Action::await_change());
     }
     let Some(owner) = service.owner_ref(&()) else {
-        return Ok(());
+        return Ok(Action::await_change());
     };
     let owner = OwnerReference {
         controller: Some(true),
@@ -90,7 +97,7 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<(
     };
     let before = cx.app_runner_services.latest(&service);
     let now = whole_seconds(Timestamp::now());
-    let accepted = match read(&cx, &service) {
+    let mut accepted = match read(&cx, &service) {
         Ok(accepted) => accepted,
         Err(refusal) => {
             let status = rejected(&service, &before, &refusal, now);
@@ -98,24 +105,31 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<(
                 cx.events
                     .warning(&*service, refusal.reason, refusal.message);
             }
-            return Ok(());
+            return Ok(Action::await_change());
         }
     };
-    match keep(&cx, &service, &owner, &accepted).await {
-        Ok(kept) => {
-            let status = followed(&cx, &service, &before, accepted, &kept, now);
-            cx.report(&*service, &before, status).await?;
-            Ok(())
-        }
-        Err(error) => {
-            if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
-                let status = failed(&service, &before, &accepted, &error, now);
-                if cx.report(&*service, &before, status).await? {
-                    cx.events
-                        .warning(&*service, error.reason(), error.to_string());
+    let mut pushed = None;
+    loop {
+        let kept = match keep(&cx, &service, &owner, (&mut accepted, pushed.as_deref())).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
+                    let status = failed(&service, &before, &accepted, &error, now);
+                    if cx.report(&*service, &before, status).await? {
+                        cx.events
+                            .warning(&*service, error.reason(), error.to_string());
+                    }
                 }
+                return Err(error);
             }
-            Err(error)
-        }
+        };
+        let before = cx.app_runner_services.latest(&service);
+        let status = followed(&cx, &service, &before, &accepted, &kept, now);
+        cx.report(&*service, &before, status.clone()).await?;
+        pushed = match look_up(&cx, &service, &accepted, (&kept, &status)).await {
+            Turn::Pushed(digest) => Some(digest),
+            Turn::Nothing(None) => return Ok(Action::await_change()),
+            Turn::Nothing(Some(rest)) => return Ok(Action::requeue(rest)),
+        };
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn followed(
     cx: &Context,
     service: &AppRunnerService,
     before: &AppRunnerServiceStatus,
-    read: Accepted,
+    read: &Accepted,
     kept: &Kept,
     now: Timestamp,
 ) -> AppRunnerServiceStatus {
@@ -115,7 +115,7 @@ pub(super) fn followed(
         has_run: of_service.completed_revision.is_some(),
     };
     let status = AppRunnerServiceStatus {
-        warnings: read.warnings,
+        warnings: read.warnings.clone(),
         ..follow(before, asked, now)
     };
     let is_refused = |condition: &&Condition| condition.status == "False" && !kept.is_new;

@@ -73,17 +73,11 @@ pub(super) fn wanted(
     let definition = &equal.task_definition;
     let of_definition = extended(&definition.request, &definition.extensions)?;
     let mut extensions = equal.extensions.clone();
-    // A start that is over must not become another one because its annotation is gone.
-    let last = || {
-        let spec: Value = live.1?.spec.parse().ok()?;
-        Some(spec.pointer(FORCED)?.as_str()?.to_owned())
-    };
-    let start = accepted.requested.start_deployment.clone().or_else(last);
-    if let Some(start) = start {
+    if let Some(start) = &accepted.start.text {
         let kubernetes = extensions
             .kubernetes
             .get_or_insert_with(Kubernetes::default);
-        kubernetes.force_new_deployment = Some(start);
+        kubernetes.force_new_deployment = Some(start.clone());
     }
     let of_service = extended(&equal.request, &extensions)?;
     let family = definition.request.family.as_deref().unwrap_or_default();
@@ -109,7 +103,7 @@ pub(super) fn wanted(
         .filter(|(name, _)| is_setting(name))
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
-    let from = asked_for(service);
+    let from = asked_for(service, accepted.start.pushed.as_deref());
     let definition = object("EcsTaskDefinition", &Map::new(), of_definition);
     let of_ecs = object("EcsService", &settings, of_service);
     Ok([
@@ -118,15 +112,25 @@ pub(super) fn wanted(
     ])
 }
 
-/// Returns a digest of what an App Runner service asks for.
-fn asked_for(service: &AppRunnerService) -> String {
+/// Returns the text of an EcsService whose change begins a deployment.
+pub(super) fn forced(service: &EcsService) -> Option<String> {
+    let spec: Value = service.spec.parse().ok()?;
+    Some(spec.pointer(FORCED)?.as_str()?.to_owned())
+}
+
+/// Returns a digest of what an App Runner service asks for, and of the digest that was pushed last, if it has deployed one.
+fn asked_for(service: &AppRunnerService, pushed: Option<&str>) -> String {
     let annotations = service.annotations().iter();
     let annotations: Map<String, Value> = annotations
         .filter(|(name, _)| is_setting(name) || *name == START_DEPLOYMENT)
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
     let annotations = Value::Object(annotations);
-    hex_digest(format!("{} {annotations}", service.spec.text()), DIGITS)
+    let mut asked = format!("{} {annotations}", service.spec.text());
+    if let Some(pushed) = pushed {
+        asked = format!("{asked} {pushed}");
+    }
+    hex_digest(asked, DIGITS)
 }
 
 impl Wanted {

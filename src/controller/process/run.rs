@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     controller::{
+        app_runner::Lookups,
         caches::policies::Policies,
         context::Context,
         events::Events,
@@ -72,6 +73,8 @@ pub struct Options {
     pub sqs: Option<SqsOptions>,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<RegistryOptions>,
+    /// How often the tags of App Runner services that deploy automatically are looked up; `None` if they are not.
+    pub auto_deployments: Option<Duration>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
     /// differently; `None` if it starts no renewals.
     pub renewals: Option<u16>,
@@ -179,6 +182,7 @@ impl Operator {
         cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
         cx.sqs = options.sqs.clone().map(Sqs::new).map(Arc::new);
         cx.registries = options.registries.clone().map(Registries::new);
+        cx.lookups = options.auto_deployments.map(Lookups::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),

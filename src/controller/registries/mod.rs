@@ -105,6 +105,17 @@ impl Registries {
         }
     }
 
+    /// Whether the digest of an image would be asked for.
+    pub(super) fn asks(&self, image: &str) -> bool {
+        TaggedImage::read(image).is_some_and(|image| self.listed(&image).is_some())
+    }
+
+    /// Returns how a registry is listed, if it is.
+    fn listed(&self, image: &TaggedImage) -> Option<&ListedRegistry> {
+        let mut listed = self.listed.iter();
+        listed.find(|it| is_like(&it.name, &image.registry))
+    }
+
     /// Returns the digests of the images whose registries are listed, and why some have none.
     pub(super) async fn resolve(
         &self,
@@ -112,11 +123,8 @@ impl Registries {
     ) -> (ImageDigests, Vec<(String, DigestFailure)>) {
         let listed = images.into_iter().filter_map(|name| {
             let image = TaggedImage::read(&name)?;
-            let registry = self
-                .listed
-                .iter()
-                .find(|it| is_like(&it.name, &image.registry))?;
-            Some((name, image, registry.is_plain))
+            let is_plain = self.listed(&image)?.is_plain;
+            Some((name, image, is_plain))
         });
         let answers = stream::iter(listed)
             .map(|(name, image, is_plain)| async move {

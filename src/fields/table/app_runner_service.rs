@@ -190,7 +190,7 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::Boolean,
         outcome: Outcome::Warned,
         reasons: &[Reason::AutoDeploymentsNotWatched, Reason::AutoDeployOnPublicImage],
-        rule: "true: `AutoDeploymentsNotWatched`; true with ECR_PUBLIC: `AutoDeployOnPublicImage`",
+        rule: "true: `AutoDeploymentsNotWatched`, except for an AppRunnerService whose tag the operator looks up; true with ECR_PUBLIC: `AutoDeployOnPublicImage`",
         shape: "SourceConfiguration",
         ..FIELD
     },
