@@ -41,6 +41,8 @@ pub const START_DEPLOYMENT: &str = "ecs-operator.dev/start-deployment";
 pub const BEGUN: &str = "ecs-operator.dev/begun";
 /// The label of an EcsTask with the EcsPipe that has started it.
 pub const PIPE: &str = "ecs-operator.dev/pipe";
+/// The label of an EcsTask with a digest of the ID of the message that an EcsPipe has started it for, if it waits for it.
+pub const PIPE_MESSAGE: &str = "ecs-operator.dev/pipe-message";
 /// The label of an EcsTask with the EcsSchedule that has started it.
 pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
 /// The annotation of an EcsTask with the time at which its EcsSchedule was due.

@@ -16,6 +16,7 @@ const SUCCESSFUL_LIMIT: &str = "successfulTasksHistoryLimit";
 const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
 const MAX_IN_FLIGHT: &str = "maxInFlight";
 const MAX_RUNNING_TASKS: &str = "maxRunningTasks";
+const WAIT_FOR_TASK: &str = "waitForTask";
 
 /// How long an EcsTask is kept.
 pub(super) fn kept_seconds() -> JSONSchemaProps {
@@ -88,7 +89,7 @@ pub(super) fn schedule_extensions() -> [(String, JSONSchemaProps); 4] {
 }
 
 /// What CreatePipe does not have.
-pub(super) fn pipe_extensions() -> [(String, JSONSchemaProps); 2] {
+pub(super) fn pipe_extensions() -> [(String, JSONSchemaProps); 3] {
     let number = |description: &str, most: f64| JSONSchemaProps {
         format: Some("int32".to_owned()),
         minimum: Some(1.0),
@@ -108,6 +109,13 @@ pub(super) fn pipe_extensions() -> [(String, JSONSchemaProps); 2] {
             number(
                 "An extension of this operator: no more messages are received while this many EcsTasks of the pipe have not ended. Without it, each message starts tasks at once, as in AWS.",
                 100_000.0,
+            ),
+        ),
+        (
+            WAIT_FOR_TASK.to_owned(),
+            described(
+                "An extension of this operator: whether a message is deleted only when its tasks have succeeded, and comes again when they have failed. Without it, a message is deleted as soon as its EcsTask exists, as in AWS. Default: false.",
+                of_type("boolean"),
             ),
         ),
     ]

@@ -151,12 +151,21 @@ pub struct PipeExtensions {
     /// How many EcsTasks of the pipe may run before no more messages are received; without limit if this is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_running_tasks: Option<i64>,
+    /// Whether a message is deleted only when its tasks have succeeded; when its EcsTask exists if this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_for_task: Option<bool>,
     /// The settings that exist only in Kubernetes: only `pod`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
 }
 
 impl PipeExtensions {
+    /// Whether a message is deleted only when its tasks have succeeded.
+    #[must_use]
+    pub fn waits_for_task(&self) -> bool {
+        self.wait_for_task == Some(true)
+    }
+
     /// How many messages can be in work at once: as many as SQS gives at a time.
     pub const MOST_IN_FLIGHT: i64 = 10;
     /// The highest limit of EcsTasks that run.

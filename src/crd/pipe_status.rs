@@ -29,7 +29,8 @@ statuses! {
         started: i64,
         /// How many messages were deleted because no filter matches.
         filtered: i64,
-        /// How often a message was left in the queue because no task can be made of it, or its EcsTask was refused.
+        /// How often a message was left in the queue because no task can be made of it, its EcsTask was refused, or its tasks
+        /// have failed while they were waited for.
         refused: i64,
         /// When a message was last received.
         last_message_time: Option<Time>,

@@ -90,6 +90,7 @@ states! {
     OutOfMemoryError => "A container was killed because it exceeded its memory limit.", "Raise the limit, or find out what uses the memory.";
     PipeParameterMissing => "No task can be made of a message, which stays in its queue.", "Read the message: correct the pipe or what sends the messages, and give the queue a dead-letter queue.";
     PipeStopped => "The DesiredState of the pipe is STOPPED, so it receives no messages.", "";
+    PipeTaskFailed => "The tasks of a message have failed, so that the message stays in its queue and comes again.", "Read why the EcsTask has failed, and give the queue a dead-letter queue for messages that fail again and again.";
     PlatformNotProvided => "The nodes of a capacity provider have another platform than the task definition asks for.", "Name a capacity provider with such nodes, or change runtimePlatform.";
     PodNameTaken => "The pod of an earlier EcsTask of the same name has not ended yet.", "Nothing: the task starts when that pod is gone; delete the pod to speed it up.";
     PodSecurityViolated => "The namespace does not permit the pods of the task definition, by its level of Pod Security.", "Read the message: change the task definition, or ask an administrator for another level.";

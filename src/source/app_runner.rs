@@ -91,7 +91,7 @@ impl Reader<'_> {
     ) -> crd::AppRunnerExtensions {
         crd::AppRunnerExtensions {
             auto_scaling_configuration: self.own_configuration(body, sink),
-            paused: self.paused(body, sink),
+            paused: self.boolean(body, "paused", sink),
             kubernetes: self.kubernetes_of_pods(body, sink),
         }
     }
@@ -116,23 +116,28 @@ impl Reader<'_> {
         Some(self.fit(Some(node), sink))
     }
 
-    fn paused(&self, body: &mut Node<'_>, sink: &mut Sink) -> Option<bool> {
-        const PAUSED: &str = "paused";
-        let value = body.take(PAUSED)?.value;
-        let paused = match &value.value {
+    /// Takes a member that is true or false.
+    pub(super) fn boolean(
+        &self,
+        body: &mut Node<'_>,
+        name: &'static str,
+        sink: &mut Sink,
+    ) -> Option<bool> {
+        let value = body.take(name)?.value;
+        let read = match &value.value {
             Value::Null => return None,
             Value::Bool(text) => text.parse().ok(),
             _ => None,
         };
-        if paused.is_none() {
+        if read.is_none() {
             let message = Message::InvalidValue {
                 value: value.text().unwrap_or_else(|| value.describe()).to_owned(),
                 allowed: "must be true or false".to_owned(),
             };
             let root = Trail::Root(&self.root);
-            sink.reject(Trail::Field(&root, PAUSED), message);
+            sink.reject(Trail::Field(&root, name), message);
         }
-        paused
+        read
     }
 
     /// Removes the reference to the auto scaling configuration if it is no text.

@@ -29,6 +29,7 @@ const FAILED_LIMIT: &str = "failedTasksHistoryLimit";
 /// Members of an EcsPipe that CreatePipe does not have.
 const MAX_IN_FLIGHT: &str = "maxInFlight";
 const MAX_RUNNING_TASKS: &str = "maxRunningTasks";
+const WAIT_FOR_TASK: &str = "waitForTask";
 
 /// What the document of a schedule says besides the request.
 #[derive(Debug, Default)]
@@ -201,6 +202,7 @@ impl Reader<'_> {
                 kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
                 max_in_flight: self.limit(&mut body, MAX_IN_FLIGHT, in_flight, &mut sink),
                 max_running_tasks: self.limit(&mut body, MAX_RUNNING_TASKS, running, &mut sink),
+                wait_for_task: self.boolean(&mut body, WAIT_FOR_TASK, &mut sink),
             };
         }
         self.name(&mut body);

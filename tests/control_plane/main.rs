@@ -52,6 +52,7 @@ mod task_definition;
 mod tenancy;
 mod trouble;
 mod view;
+mod waiting_pipes;
 mod warnings;
 
 #[path = "../support/mod.rs"]

@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_mins(4);
 const SECRET: &str = "hunter2";
 
 /// A control plane, an emulator of SQS, and the flags of an operator that reads it.
-struct Cloud {
+pub struct Cloud {
     // The emulator ends before its folder is removed.
     aws: Aws,
     flags: Vec<String>,
@@ -34,7 +34,7 @@ struct Cloud {
 }
 
 impl Cloud {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let plane = ControlPlane::start_with(&Options::default()).await.unwrap();
         install(&plane).await.unwrap();
         let aws = Aws::start(&plane).await;
@@ -47,14 +47,14 @@ impl Cloud {
         Self { aws, flags, plane }
     }
 
-    async fn operator(&self, name: &str) -> Operator {
+    pub async fn operator(&self, name: &str) -> Operator {
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let operator = Operator::start_in(&self.aws.environment, &self.plane, name, &flags);
         operator.await.unwrap()
     }
 
     /// A namespace with a task definition, whose pipes may read the queues that begin with its name.
-    async fn bed(&self, prefix: &str, image: &str) -> Bed {
+    pub async fn bed(&self, prefix: &str, image: &str) -> Bed {
         let bed = Bed::new(&self.plane.kubeconfig(), prefix).await;
         bed.must_apply("EcsTaskDefinition", "job", job_definition(image))
             .await;
@@ -64,7 +64,7 @@ impl Cloud {
         bed
     }
 
-    async fn queue(&self, bed: &Bed, suffix: &str, attributes: Value) -> Queue {
+    pub async fn queue(&self, bed: &Bed, suffix: &str, attributes: Value) -> Queue {
         let name = format!("{}-{suffix}", bed.namespace.name());
         let queue = Queue::create(self.aws.client(), &name, attributes);
         queue.await
@@ -72,7 +72,7 @@ impl Cloud {
 }
 
 /// The cloud that tests share, and its operator.
-async fn shared() -> &'static (Operator, Cloud) {
+pub async fn shared() -> &'static (Operator, Cloud) {
     static SHARED: OnceCell<(Operator, Cloud)> = OnceCell::const_new();
     let start = async || {
         let cloud = Cloud::start().await;
@@ -82,10 +82,10 @@ async fn shared() -> &'static (Operator, Cloud) {
 }
 
 /// A queue.
-struct Queue {
+pub struct Queue {
     client: Client,
     url: String,
-    arn: String,
+    pub arn: String,
 }
 
 impl Queue {
@@ -112,7 +112,7 @@ impl Queue {
         call(&self.client, ("sqs", &target), &body).await.unwrap()
     }
 
-    async fn send(&self, body: &Value) {
+    pub async fn send(&self, body: &Value) {
         let body = json!({"MessageBody": body.to_string()});
         self.call("SendMessage", body).await;
     }
@@ -123,7 +123,7 @@ impl Queue {
     }
 
     /// How many messages it has, with those that someone has received and not deleted.
-    async fn len(&self) -> usize {
+    pub async fn len(&self) -> usize {
         let names = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
@@ -134,7 +134,7 @@ impl Queue {
         names.iter().map(count).sum()
     }
 
-    async fn has(&self, count: usize) {
+    pub async fn has(&self, count: usize) {
         until("the queue to have some messages", LIMIT, async || {
             Ok((self.len().await == count).then_some(()))
         })
@@ -144,7 +144,7 @@ impl Queue {
 }
 
 /// A pipe whose tasks get the number of an order.
-fn pipe(queue: &Queue) -> Value {
+pub fn pipe(queue: &Queue) -> Value {
     json!({
         "Source": queue.arn,
         "SourceParameters": {"FilterCriteria": {"Filters": [
@@ -161,17 +161,17 @@ fn pipe(queue: &Queue) -> Value {
     })
 }
 
-fn order(number: usize) -> Value {
+pub fn order(number: usize) -> Value {
     json!({"kind": "order", "order": format!("{SECRET}-{number}")})
 }
 
-async fn tasks(bed: &Bed, pipe: &str) -> Vec<DynamicObject> {
+pub async fn tasks(bed: &Bed, pipe: &str) -> Vec<DynamicObject> {
     let of_it = ListParams::default().labels(&format!("ecs-operator.dev/pipe={pipe}"));
     bed.resources("EcsTask").list(&of_it).await.unwrap().items
 }
 
 /// The orders of the EcsTasks of a pipe, and how many EcsTasks each has.
-async fn orders(bed: &Bed, pipe: &str) -> BTreeMap<String, usize> {
+pub async fn orders(bed: &Bed, pipe: &str) -> BTreeMap<String, usize> {
     let mut orders = BTreeMap::new();
     for task in tasks(bed, pipe).await {
         let overrides = &task.data["spec"]["overrides"]["containerOverrides"][0];
@@ -183,12 +183,12 @@ async fn orders(bed: &Bed, pipe: &str) -> BTreeMap<String, usize> {
     orders
 }
 
-fn each_once(count: usize) -> BTreeMap<String, usize> {
+pub fn each_once(count: usize) -> BTreeMap<String, usize> {
     let orders = (0..count).map(|number| (format!("{SECRET}-{number}"), 1));
     orders.collect()
 }
 
-async fn until_orders(bed: &Bed, pipe: &str, count: usize) {
+pub async fn until_orders(bed: &Bed, pipe: &str, count: usize) {
     until("tasks of some messages", LIMIT, async || {
         let orders = orders(bed, pipe).await;
         Ok((orders.len() >= count).then_some(()))

@@ -52,9 +52,9 @@ impl Lookups {
         let mut next = lock(&self.next);
         let mut hasher = DefaultHasher::new();
         uid.hash(&mut hasher);
-        let part = f64::from(hasher.finish() as u16) / f64::from(u16::MAX);
-        let entry = next.entry(uid.to_owned()).or_insert(Next {
-            at: now + self.every.mul_f64(part),
+        let thousandths = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
+        let entry = next.entry(uid.to_owned()).or_insert_with(|| Next {
+            at: now + self.every * thousandths / 1000,
             has_failed: false,
         });
         let rest = entry.at.saturating_duration_since(now);
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn the_first_turns_are_spread_over_an_interval() {
-        let every = Duration::from_secs(60);
+        let every = Duration::from_mins(1);
         let lookups = Lookups::new(every);
         let now = Instant::now();
         let names: Vec<String> = (0..1000).map(|number| format!("uid-{number}")).collect();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_said_once_until_a_lookup_succeeds() {
-        let lookups = Lookups::new(Duration::from_secs(60));
+        let lookups = Lookups::new(Duration::from_mins(1));
         lookups.rest("a", Instant::now());
         let story = [true, true, false, false, true];
         let said = story.map(|fails| lookups.has_begun_to_fail("a", fails));

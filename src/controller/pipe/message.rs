@@ -1,12 +1,12 @@
 //! What becomes of one message. Nothing of its content is told: it may be secret.
 
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
+use kube::{Api, ResourceExt as _, api::ListParams};
 
 use super::{
     fetch::Accepted,
     poller::Work,
-    task::{ecs_task, pipe_arn},
+    task::{ecs_task, message_key, pipe_arn},
 };
 use crate::{
     controller::{
@@ -15,7 +15,7 @@ use crate::{
         permitted::{NotPermitted, pods_permitted},
         refusal::Refusal,
         sqs::Received,
-        started_task::{Created, create, is_own},
+        started_task::{Created, FAILED, SUCCEEDED, create, is_own, of_task, result},
         task::wanted,
     },
     crd::EcsTask,
@@ -23,15 +23,21 @@ use crate::{
     diagnostic::{StateReason, StatusReason},
     ecs,
     event::RenderError,
-    settings::PIPE,
+    settings::{PIPE, PIPE_MESSAGE},
 };
 
 /// What becomes of a message.
 pub(super) enum Fate {
     /// The EcsTask of this name was created.
     Started(String),
-    /// Its EcsTask was there already.
+    /// Its EcsTask was there already, or its tasks have succeeded if they are waited for.
     Known,
+    /// It is deleted when the tasks of this EcsTask have succeeded.
+    Waits {
+        task: String,
+        /// Whether the EcsTask was created now.
+        is_new: bool,
+    },
     /// No filter matches.
     Filtered,
     /// It stays in the queue, and comes again until its redrive policy moves it.
@@ -86,18 +92,24 @@ async fn start(
     visibility_timeout: i64,
 ) -> Result<Fate, Error> {
     let Work { pipe, accepted, .. } = work;
-    let task = ecs_task(pipe, accepted, message.id(), request, visibility_timeout)?;
+    if accepted.extensions.waits_for_task()
+        && message.receive_count() > 1
+        && let Some(fate) = earlier(cx, work, message).await?
+    {
+        return Ok(fate);
+    }
+    let task = ecs_task(pipe, accepted, message, request, visibility_timeout)?;
     let planned: EcsTask = serde_json::from_value(serde_json::to_value(&task)?)?;
     // Like RunTask, which refuses it: the message is not lost, and goes where the queue sends it.
     let Some(refusal) = refusal(cx, &planned).await else {
         return Ok(match create(cx, &task, PIPE).await? {
-            Created::Now => Fate::Started(task.name_any()),
-            Created::Before => Fate::Known,
+            Created::Now => begun(accepted, task.name_any()),
+            Created::Before => found(accepted, task.name_any()),
         });
     };
     if is_own(cx, &task, PIPE).await? == Some(true) {
         // What has changed since then does not matter.
-        return Ok(Fate::Known);
+        return Ok(found(accepted, task.name_any()));
     }
     let why = if is_constant(accepted) {
         refusal.message
@@ -109,6 +121,49 @@ async fn start(
         why,
         // What a message asks for holds up no others, unless it comes again at once.
         fails: is_constant(accepted) || visibility_timeout == 0,
+    })
+}
+
+/// Returns the fate of a message whose EcsTask was created now.
+fn begun(accepted: &Accepted, task: String) -> Fate {
+    if accepted.extensions.waits_for_task() {
+        Fate::Waits { task, is_new: true }
+    } else {
+        Fate::Started(task)
+    }
+}
+
+/// Returns the fate of a message whose EcsTask was there already.
+fn found(accepted: &Accepted, task: String) -> Fate {
+    if accepted.extensions.waits_for_task() {
+        let is_new = false;
+        Fate::Waits { task, is_new }
+    } else {
+        Fate::Known
+    }
+}
+
+/// Returns the fate of a message that has come again while its tasks are waited for; `None` if those that it had have
+/// failed, so that it starts others.
+async fn earlier(cx: &Context, work: &Work, message: &Received) -> Result<Option<Fate>, Error> {
+    let label = format!("{PIPE_MESSAGE}={}", message_key(message.id()));
+    let namespace = work.pipe.namespace().unwrap_or_default();
+    let api: Api<EcsTask> = Api::namespaced(cx.client.clone(), &namespace);
+    let own = ListParams::default().labels(&format!("{PIPE}={},{label}", work.pipe.name_any()));
+    let tasks = api.list(&own).await.map_err(of_task("list", &label))?;
+    let results = tasks.iter().map(|task| (task, result(&task.status)));
+    let mut has_succeeded = false;
+    let mut running = None;
+    for (task, result) in results {
+        has_succeeded |= result == SUCCEEDED;
+        if result != SUCCEEDED && result != FAILED {
+            running = Some(task.name_any());
+        }
+    }
+    Ok(match running {
+        _ if has_succeeded => Some(Fate::Known),
+        Some(task) => Some(found(&work.accepted, task)),
+        None => None,
     })
 }
 

@@ -4,10 +4,12 @@
 //! exists. So a message starts tasks once, wherever the operator ends: SQS gives it again, and the EcsTask is found.
 
 mod fetch;
+mod held;
 mod message;
 mod poller;
 mod pollers;
 mod recent;
+mod settle;
 mod status;
 mod tally;
 mod task;

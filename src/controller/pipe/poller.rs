@@ -1,6 +1,7 @@
 //! The loop that receives the messages of a queue.
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use tokio::{
 
 use super::{
     fetch::{Accepted, own_tasks},
+    held::Held,
     message::{Fate, handle},
     recent::Recent,
     tally::{News, Tally},
@@ -53,14 +55,16 @@ pub(super) struct Shared {
     pub(super) recent: Arc<Recent>,
 }
 
-struct Poller {
-    cx: Arc<Context>,
-    work: Work,
-    shared: Shared,
+pub(super) struct Poller {
+    pub(super) cx: Arc<Context>,
+    pub(super) work: Work,
+    pub(super) shared: Shared,
     stopped: signal::Receiver<bool>,
     /// The messages that are done and could not be deleted. Nothing is received before they are: a message that comes
     /// again and again would start tasks once more when its EcsTask is gone.
     undeleted: Vec<Received>,
+    /// The messages whose tasks are waited for.
+    pub(super) held: Vec<Held>,
     /// The visibility timeout of the queue in seconds, and when it was asked for.
     timeout: Option<(i64, Instant)>,
     /// How many turns in a row have failed.
@@ -73,6 +77,7 @@ struct Outcome {
     news: News,
     reasons: Vec<(StatusReason, String)>,
     undeleted: Vec<Received>,
+    held: Vec<Held>,
     failure: Option<SqsFailure>,
     /// Whether something failed that may do so for each message.
     fails: bool,
@@ -97,6 +102,7 @@ pub(super) async fn run(
         shared,
         stopped,
         undeleted: Vec::new(),
+        held: Vec::new(),
         timeout: None,
         failures: 0,
     };
@@ -129,20 +135,25 @@ impl Poller {
     async fn turn(&mut self) -> Result<bool, SqsFailure> {
         self.delete_again().await?;
         let timeout = self.visibility_timeout().await?;
-        let Some(most) = self.room().await else {
+        let Some(most) = self.room().await? else {
             return Ok(false);
         };
-        let queue = &self.work.accepted.pipe.queue;
-        let messages = tokio::select! {
-            // What SQS has sent meanwhile comes again.
-            () = ended(self.stopped.clone()) => return Ok(false),
-            messages = self.work.sqs.receive(queue, most) => messages?,
+        let (sqs, queue) = (self.work.sqs.clone(), self.work.accepted.pipe.queue.clone());
+        let mut received = pin!(sqs.receive(&queue, most));
+        let messages = loop {
+            tokio::select! {
+                // What SQS has sent meanwhile comes again.
+                () = ended(self.stopped.clone()) => return Ok(false),
+                messages = &mut received => break messages?,
+                () = self.unsettled() => self.settle().await?,
+            }
         };
         if messages.is_empty() {
             return Ok(false);
         }
         let outcome = self.batch(messages, timeout).await;
         self.undeleted = outcome.undeleted;
+        self.held.extend(outcome.held);
         let has_done = outcome.news.started + outcome.news.filtered > 0;
         self.shared.tally.add(outcome.news, outcome.reasons);
         self.ask();
@@ -164,7 +175,7 @@ impl Poller {
         Ok(())
     }
 
-    async fn visibility_timeout(&mut self) -> Result<i64, SqsFailure> {
+    pub(super) async fn visibility_timeout(&mut self) -> Result<i64, SqsFailure> {
         if let Some((timeout, asked)) = self.timeout
             && asked.elapsed() < SETTLED
         {
@@ -177,39 +188,65 @@ impl Poller {
     }
 
     /// Waits until messages may be received, and returns how many; `None` if it is to end.
-    async fn room(&self) -> Option<usize> {
-        let extensions = &self.work.accepted.extensions;
-        let count = |number: i64| usize::try_from(number).unwrap_or(1);
-        let in_flight = match extensions.max_in_flight {
-            // Those behind one that fails would count as received too, and be moved with it. SQS gives no other of its
-            // group until it is deleted.
-            _ if self.work.accepted.pipe.queue.is_fifo => 1,
-            // Each message that is received counts for the redrive policy.
-            _ if self.failures > 0 => 1,
-            given => count(given.unwrap_or(PipeExtensions::MOST_IN_FLIGHT)),
-        };
-        let Some(most) = extensions.max_running_tasks.map(count) else {
-            return Some(in_flight);
-        };
+    ///
+    /// # Errors
+    ///
+    /// Why SQS has not done what it was asked for meanwhile.
+    async fn room(&mut self) -> Result<Option<usize>, SqsFailure> {
         while !self.is_stopped() {
-            let tasks = own_tasks(&self.cx, &self.work.pipe);
-            let not_ended = tasks
-                .iter()
-                .filter(|task| self.cx.tasks.latest(task).stopped_at.is_none())
-                .count();
-            let is_known = |name: &str| tasks.iter().any(|task| task.name_any() == name);
-            let running = not_ended + self.shared.recent.unknown(is_known);
-            let left = most.saturating_sub(running);
+            self.settle().await?;
+            let left = self.left();
             if left > 0 {
-                return Some(left.min(in_flight));
+                return Ok(Some(left));
             }
             tokio::select! {
-                () = ended(self.stopped.clone()) => return None,
+                () = ended(self.stopped.clone()) => {}
                 () = self.shared.changed.notified() => {}
+                () = self.unsettled() => {}
                 () = sleep(COUNTED) => {}
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// Returns how many messages may be received now.
+    fn left(&self) -> usize {
+        let extensions = &self.work.accepted.extensions;
+        let count = |number: i64| usize::try_from(number).unwrap_or(1);
+        let in_flight = extensions.max_in_flight;
+        let in_flight = count(in_flight.unwrap_or(PipeExtensions::MOST_IN_FLIGHT));
+        // Those behind one that fails would count as received too, and be moved with it. SQS gives no other of its group
+        // until it is deleted. And each message that is received counts for the redrive policy.
+        let is_careful = self.work.accepted.pipe.queue.is_fifo || self.failures > 0;
+        let at_once = if is_careful { 1 } else { in_flight };
+        let most = extensions.max_running_tasks.map(count);
+        if !self.counts_tasks() {
+            return at_once;
+        }
+        let running = self.running();
+        let mut left = at_once;
+        if extensions.waits_for_task() {
+            // Also those of messages that an operator before this one has held.
+            left = left.min(in_flight.saturating_sub(running.max(self.held.len())));
+        }
+        most.map_or(left, |most| left.min(most.saturating_sub(running)))
+    }
+
+    /// Whether tasks that run keep messages from being received.
+    fn counts_tasks(&self) -> bool {
+        let extensions = &self.work.accepted.extensions;
+        extensions.max_running_tasks.is_some() || extensions.waits_for_task()
+    }
+
+    /// Returns how many EcsTasks of the pipe have not ended.
+    fn running(&self) -> usize {
+        let tasks = own_tasks(&self.cx, &self.work.pipe);
+        let not_ended = tasks
+            .iter()
+            .filter(|task| self.cx.tasks.latest(task).stopped_at.is_none())
+            .count();
+        let is_known = |name: &str| tasks.iter().any(|task| task.name_any() == name);
+        not_ended + self.shared.recent.unknown(is_known)
     }
 
     /// Does what is to be done for the messages of an answer.
@@ -228,6 +265,7 @@ impl Poller {
             all.news.add(outcome.news);
             all.reasons.extend(outcome.reasons);
             all.undeleted.extend(outcome.undeleted);
+            all.held.extend(outcome.held);
             all.failure = all.failure.or(outcome.failure);
             all.fails |= outcome.fails;
         }
@@ -242,10 +280,18 @@ impl Poller {
         }
         match handle(&self.cx, &self.work, &message, timeout, now).await {
             Fate::Started(name) => {
-                if self.work.accepted.extensions.max_running_tasks.is_some() {
+                if self.counts_tasks() {
                     self.shared.recent.add(name);
                 }
                 outcome.news.started = 1;
+            }
+            Fate::Waits { task, is_new } => {
+                if is_new {
+                    self.shared.recent.add(task.clone());
+                }
+                outcome.news.started = i64::from(is_new);
+                outcome.held.push(Held::new(&message, task, timeout));
+                return outcome;
             }
             Fate::Known => {}
             Fate::Filtered => outcome.news.filtered = 1,
@@ -289,7 +335,7 @@ impl Poller {
         self.ask();
     }
 
-    fn ask(&self) {
+    pub(super) fn ask(&self) {
         self.cx
             .ask::<EcsPipe>(ObjectRef::from_obj(&*self.work.pipe));
     }

@@ -4,10 +4,13 @@ use kube::{ResourceExt as _, api::DynamicObject};
 
 use super::fetch::Accepted;
 use crate::{
-    controller::started_task::{Place, started_task},
+    controller::{
+        sqs::Received,
+        started_task::{Place, started_task},
+    },
     crd::{EcsPipe, TaskExtensions},
     ecs,
-    settings::{PIPE, Settings},
+    settings::{PIPE, PIPE_MESSAGE, Settings},
     translate::{WORKLOAD_LENGTH, hex_digest, kname},
 };
 
@@ -16,10 +19,15 @@ const DIGITS: usize = 16;
 /// The shortest time for which an EcsTask is kept that has ended, in seconds.
 const KEPT: i64 = 3600;
 
+/// Returns what distinguishes a message, as the value of a label.
+pub(super) fn message_key(message: &str) -> String {
+    hex_digest(message, DIGITS)
+}
+
 /// Returns the name of the EcsTask for a message, which no other message of the pipe has.
 pub(super) fn task_name(pipe: &str, message: &str) -> String {
     let pipe = kname(pipe, WORKLOAD_LENGTH - DIGITS - 1);
-    format!("{pipe}-{}", hex_digest(message, DIGITS))
+    format!("{pipe}-{}", message_key(message))
 }
 
 /// Returns how long an EcsTask is kept that has ended, in seconds: a message whose deletion failed comes again after the
@@ -28,7 +36,8 @@ pub(super) fn kept(visibility_timeout: i64) -> i64 {
     visibility_timeout.saturating_mul(2).max(KEPT)
 }
 
-/// Returns the EcsTask for a message, with the request that was made of it.
+/// Returns the EcsTask for a message, with the request that was made of it. If its tasks are waited for, each time that the
+/// message was received has its own: those of the earlier ones may have failed.
 ///
 /// # Errors
 ///
@@ -36,7 +45,7 @@ pub(super) fn kept(visibility_timeout: i64) -> i64 {
 pub(super) fn ecs_task(
     pipe: &EcsPipe,
     accepted: &Accepted,
-    message: &str,
+    message: &Received,
     mut request: ecs::Task,
     visibility_timeout: i64,
 ) -> Result<DynamicObject, serde_json::Error> {
@@ -46,8 +55,16 @@ pub(super) fn ecs_task(
         ttl_seconds_after_finished: Some(kept(visibility_timeout)),
         kubernetes: accepted.extensions.kubernetes.clone(),
     };
-    let name = task_name(&own, message);
-    started_task(pipe, (PIPE, &name), &request, &extensions)
+    if !accepted.extensions.waits_for_task() {
+        let name = task_name(&own, message.id());
+        return started_task(pipe, (PIPE, &name), &request, &extensions);
+    }
+    let attempt = format!("{}/{}", message.id(), message.receive_count());
+    let name = task_name(&own, &attempt);
+    let mut task = started_task(pipe, (PIPE, &name), &request, &extensions)?;
+    let key = message_key(message.id());
+    task.labels_mut().insert(PIPE_MESSAGE.to_owned(), key);
+    Ok(task)
 }
 
 /// Returns the ARN that the pipe would have in AWS: in the region and account of the settings, or of its cluster.
@@ -68,6 +85,14 @@ mod tests {
     use serde_json::json;
 
     use super::{super::fetch::read, *};
+
+    /// The message `m1`, received for the given time.
+    fn received(count: u32) -> Received {
+        let message = json!({
+            "MessageId": "m1", "Attributes": {"ApproximateReceiveCount": count.to_string()},
+        });
+        serde_json::from_value(message).expect("it is a message")
+    }
 
     #[test]
     fn each_message_has_a_name_of_its_own_that_fits() {
@@ -105,7 +130,7 @@ mod tests {
         .expect("it is a pipe");
         let accepted = read(&pipe).expect("it is accepted");
         let request = accepted.pipe.task.request.clone();
-        let task = ecs_task(&pipe, &accepted, "m1", request, 30).expect("it is JSON");
+        let task = ecs_task(&pipe, &accepted, &received(1), request, 30).expect("it is JSON");
         assert_eq!(task.name_any(), task_name("orders", "m1"));
         assert_eq!(task.labels()[PIPE], "orders");
         let annotations: Vec<&String> = task.annotations().keys().collect();
@@ -119,6 +144,23 @@ mod tests {
                 "kubernetes": {"pod": {"priorityClassName": "batch"}},
             })
         );
+        assert_eq!(task.labels().get(PIPE_MESSAGE), None);
+        // The name does not change when it comes again, unless its tasks may have failed.
+        let name = |accepted: &Accepted, count| {
+            let request = accepted.pipe.task.request.clone();
+            let task = ecs_task(&pipe, accepted, &received(count), request, 30);
+            let task = task.expect("it is JSON");
+            (
+                task.name_any(),
+                task.labels().get(PIPE_MESSAGE).map(String::len),
+            )
+        };
+        assert_eq!(name(&accepted, 1), name(&accepted, 2));
+        let mut waits = accepted.clone();
+        waits.extensions.wait_for_task = Some(true);
+        assert_eq!(name(&waits, 1), name(&waits, 1));
+        assert_ne!(name(&waits, 1), name(&waits, 2));
+        assert_eq!(name(&waits, 1).1, Some(DIGITS));
         let settings = Settings::default();
         assert_eq!(
             pipe_arn(&accepted, &settings),

@@ -21,6 +21,10 @@ const SERVICE: AwsService = AwsService {
 };
 /// For how long SQS waits for a message, in seconds.
 const POLL: u64 = 20;
+/// The operation that deletes a message.
+const DELETE: &str = "DeleteMessage";
+/// The operation that hides a message for longer.
+const HIDE: &str = "ChangeMessageVisibility";
 /// How long the answer to another request may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -105,7 +109,23 @@ impl Sqs {
     /// Why it is still there.
     pub(super) async fn delete(&self, queue: &Queue, receipt: &str) -> Result<(), SqsFailure> {
         let body = shapes::of_deletion(&queue.url, receipt);
-        let answer = self.ask(queue, "DeleteMessage", body, LONGEST).await;
+        let answer = self.ask(queue, DELETE, body, LONGEST).await;
+        answer.map(|_| ())
+    }
+
+    /// Hides a message that was received for some seconds from now on.
+    ///
+    /// # Errors
+    ///
+    /// Why it is visible again sooner.
+    pub(super) async fn hide(
+        &self,
+        queue: &Queue,
+        receipt: &str,
+        seconds: i64,
+    ) -> Result<(), SqsFailure> {
+        let body = shapes::of_hiding(&queue.url, receipt, seconds);
+        let answer = self.ask(queue, HIDE, body, LONGEST).await;
         answer.map(|_| ())
     }
 
@@ -147,10 +167,13 @@ const NO_QUEUE: [&str; 2] = [
     "AWS.SimpleQueueService.NonExistentQueue",
 ];
 
-/// The errors of SQS for a handle that is not valid any more, as that of a FIFO queue after the visibility timeout.
-const OF_MESSAGE: [&str; 3] = [
+/// The errors of SQS for a handle that is not valid any more, as that of a FIFO queue after the visibility timeout, and for a
+/// message that is visible or has been hidden for as long as it can be.
+const OF_MESSAGE: [&str; 5] = [
+    "AWS.SimpleQueueService.MessageNotInflight",
     "InvalidIdFormat",
     "InvalidParameterValue",
+    "MessageNotInflight",
     "ReceiptHandleIsInvalid",
 ];
 
@@ -158,7 +181,8 @@ const OF_MESSAGE: [&str; 3] = [
 fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailure {
     let is_of_message = match &failure {
         AwsFailure::Refused { code, .. } => {
-            operation == "DeleteMessage" && OF_MESSAGE.iter().any(|name| code.starts_with(name))
+            [DELETE, HIDE].contains(&operation)
+                && OF_MESSAGE.iter().any(|name| code.starts_with(name))
         }
         _ => false,
     };

@@ -32,6 +32,8 @@ struct Attributes {
     attributes: BTreeMap<String, String>,
 }
 
+/// The attribute of a message that says how often it was received.
+const RECEIVE_COUNT: &str = "ApproximateReceiveCount";
 /// The attribute that says how long a message is hidden that was received.
 const VISIBILITY_TIMEOUT: &str = "VisibilityTimeout";
 
@@ -44,6 +46,12 @@ impl Received {
     /// Returns the handle with which it can be deleted.
     pub(in crate::controller) fn receipt(&self) -> &str {
         &self.receipt_handle
+    }
+
+    /// Returns how often it was received, with this time.
+    pub(in crate::controller) fn receive_count(&self) -> u32 {
+        let count = self.attributes.get(RECEIVE_COUNT);
+        count.and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 
     /// Calls a function with the message as EventBridge Pipes sees it
@@ -98,6 +106,12 @@ pub(super) fn of_messages(url: &str, most: usize, poll: u64) -> Vec<u8> {
 /// Returns the body of `DeleteMessage`.
 pub(super) fn of_deletion(url: &str, receipt: &str) -> Vec<u8> {
     let body = json!({"QueueUrl": url, "ReceiptHandle": receipt});
+    body.to_string().into_bytes()
+}
+
+/// Returns the body of `ChangeMessageVisibility`.
+pub(super) fn of_hiding(url: &str, receipt: &str, seconds: i64) -> Vec<u8> {
+    let body = json!({"QueueUrl": url, "ReceiptHandle": receipt, "VisibilityTimeout": seconds});
     body.to_string().into_bytes()
 }
 
@@ -164,6 +178,10 @@ mod tests {
         assert_eq!(
             body(&of_deletion(url, "r")),
             json!({"QueueUrl": url, "ReceiptHandle": "r"})
+        );
+        assert_eq!(
+            body(&of_hiding(url, "r", 60)),
+            json!({"QueueUrl": url, "ReceiptHandle": "r", "VisibilityTimeout": 60})
         );
         assert_eq!(
             body(&of_visibility_timeout(url)),
