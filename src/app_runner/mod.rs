@@ -99,7 +99,7 @@ pub fn equivalent(input: &AppRunnerInput, settings: &Settings) -> Equivalent {
     let container = container::container(input, &name, port, &mut sink);
     let size = size::size(&input.request, &mut sink);
     let probes = probes::probes(&input.request, &name, port, &mut sink);
-    let scaled = scaling::scaled(input, &mut sink);
+    let scaled = scaling::scaled(input, settings, &mut sink);
     let expose = exposure::expose(&input.request, &name, port, settings, &mut sink);
     let definition = ecs::TaskDefinition {
         family: Some(name.clone()),

@@ -6,10 +6,17 @@ use crate::{
     diagnostic::{Diagnostics, Message},
     ecs,
     input::AppRunnerInput,
+    settings::{Settings, WantedMetric},
 };
 
-/// The part of their CPU that tasks use when others are added, in percent. No pod knows how many requests it has.
+/// The part of their CPU that tasks use when others are added, in percent, where nobody knows how many requests they have.
 const CPU: f64 = 70.0;
+
+/// The metric with the requests that all instances of a service have at once. An administrator says where it is read.
+const NAMESPACE: &str = "AWS/AppRunner";
+const CONCURRENCY: &str = "Concurrency";
+const AVERAGE: &str = "Average";
+const SERVICE_NAME: &str = "ServiceName";
 
 /// A fixed number of tasks, or a range in which a policy sets it.
 pub(super) struct Scaled {
@@ -18,7 +25,11 @@ pub(super) struct Scaled {
 }
 
 /// Returns how a service is scaled, and says how that differs from what App Runner does.
-pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
+pub(super) fn scaled(
+    input: &AppRunnerInput,
+    settings: &Settings,
+    sink: &mut Diagnostics,
+) -> Scaled {
     use ecs::AutoScalingConfiguration as Raw;
     let given = input.scaling();
     check_name(input, sink);
@@ -27,7 +38,8 @@ pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
     let most = given.and_then(|it| it.max_size);
     let most = most.unwrap_or(Raw::DEFAULT_MAX_SIZE);
     let requests = given.and_then(|it| it.max_concurrency);
-    let n = requests.unwrap_or(Raw::DEFAULT_MAX_CONCURRENCY).to_string();
+    let requests = requests.unwrap_or(Raw::DEFAULT_MAX_CONCURRENCY);
+    let n = requests.to_string();
     if most < least {
         let message = Message::InvalidValue {
             value: most.to_string(),
@@ -49,11 +61,29 @@ pub(super) fn scaled(input: &AppRunnerInput, sink: &mut Diagnostics) -> Scaled {
             auto_scaling: None,
         };
     }
-    sink.report(path, Message::ConcurrencyScalingNeedsMetric { n });
+    let name = input.request.service_name.as_deref().unwrap_or_default();
+    let policy = if is_measured(name, settings) {
+        by_concurrency(name, requests)
+    } else {
+        sink.report(path, Message::ConcurrencyScalingNeedsMetric { n });
+        by_cpu()
+    };
     Scaled {
         count: None,
-        auto_scaling: Some(auto_scaling(least, most)),
+        auto_scaling: Some(policy.between(least, most)),
     }
+}
+
+/// Whether it is known how many requests a service has. CloudWatch has that of services in AWS alone.
+fn is_measured(service: &str, settings: &Settings) -> bool {
+    let metric = WantedMetric {
+        namespace: NAMESPACE,
+        name: CONCURRENCY,
+        statistic: AVERAGE,
+        dimensions: &[(SERVICE_NAME.to_owned(), service.to_owned())],
+    };
+    let sources = &settings.metric_sources;
+    sources.queries.read(metric) || sources.external.read(metric)
 }
 
 fn check_name(input: &AppRunnerInput, sink: &mut Diagnostics) {
@@ -65,28 +95,87 @@ fn check_name(input: &AppRunnerInput, sink: &mut Diagnostics) {
     }
 }
 
-fn auto_scaling(least: i64, most: i64) -> crd::AutoScaling {
-    crd::AutoScaling {
-        scalable_target: Some(ecs::ScalableTarget {
-            min_capacity: Some(least),
-            max_capacity: Some(most),
-            ..ecs::ScalableTarget::default()
+/// A target tracking policy.
+struct Policy {
+    name: &'static str,
+    tracking: ecs::TargetTrackingScalingPolicyConfiguration,
+}
+
+fn by_cpu() -> Policy {
+    Policy {
+        name: "cpu",
+        tracking: ecs::TargetTrackingScalingPolicyConfiguration {
+            target_value: Some(CPU),
+            predefined_metric_specification: Some(ecs::PredefinedMetricSpecification {
+                predefined_metric_type: Some("ECSServiceAverageCPUUtilization".to_owned()),
+                resource_label: None,
+            }),
+            ..ecs::TargetTrackingScalingPolicyConfiguration::default()
+        },
+    }
+}
+
+/// Returns the policy that has as many instances that each has so many requests at once.
+fn by_concurrency(service: &str, requests: i64) -> Policy {
+    let of_service = |namespace: &str, name: &str| ecs::TargetTrackingMetricStat {
+        metric: Some(ecs::TargetTrackingMetric {
+            namespace: Some(namespace.to_owned()),
+            metric_name: Some(name.to_owned()),
+            dimensions: vec![ecs::TargetTrackingMetricDimension {
+                name: Some(SERVICE_NAME.to_owned()),
+                value: Some(service.to_owned()),
+            }],
         }),
-        scaling_policies: vec![ecs::ScalingPolicy {
-            policy_name: Some("cpu".to_owned()),
-            policy_type: Some("TargetTrackingScaling".to_owned()),
-            target_tracking_scaling_policy_configuration: Some(
-                ecs::TargetTrackingScalingPolicyConfiguration {
-                    target_value: Some(CPU),
-                    predefined_metric_specification: Some(ecs::PredefinedMetricSpecification {
-                        predefined_metric_type: Some("ECSServiceAverageCPUUtilization".to_owned()),
-                        resource_label: None,
-                    }),
-                    ..ecs::TargetTrackingScalingPolicyConfiguration::default()
-                },
-            ),
-            ..ecs::ScalingPolicy::default()
-        }],
-        ..crd::AutoScaling::default()
+        stat: Some(AVERAGE.to_owned()),
+        unit: None,
+    };
+    let metric = |id: &str, stat| ecs::TargetTrackingMetricDataQuery {
+        id: Some(id.to_owned()),
+        metric_stat: Some(stat),
+        return_data: Some(false),
+        ..ecs::TargetTrackingMetricDataQuery::default()
+    };
+    let metrics = vec![
+        metric("requests", of_service(NAMESPACE, CONCURRENCY)),
+        metric(
+            "instances",
+            of_service("ECS/ContainerInsights", "RunningTaskCount"),
+        ),
+        ecs::TargetTrackingMetricDataQuery {
+            id: Some("each".to_owned()),
+            expression: Some("requests / instances".to_owned()),
+            ..ecs::TargetTrackingMetricDataQuery::default()
+        },
+    ];
+    Policy {
+        name: "concurrency",
+        tracking: ecs::TargetTrackingScalingPolicyConfiguration {
+            // It is 1 to 200.
+            target_value: i32::try_from(requests).ok().map(f64::from),
+            customized_metric_specification: Some(ecs::CustomizedMetricSpecification {
+                metrics,
+                ..ecs::CustomizedMetricSpecification::default()
+            }),
+            ..ecs::TargetTrackingScalingPolicyConfiguration::default()
+        },
+    }
+}
+
+impl Policy {
+    fn between(self, least: i64, most: i64) -> crd::AutoScaling {
+        crd::AutoScaling {
+            scalable_target: Some(ecs::ScalableTarget {
+                min_capacity: Some(least),
+                max_capacity: Some(most),
+                ..ecs::ScalableTarget::default()
+            }),
+            scaling_policies: vec![ecs::ScalingPolicy {
+                policy_name: Some(self.name.to_owned()),
+                policy_type: Some("TargetTrackingScaling".to_owned()),
+                target_tracking_scaling_policy_configuration: Some(self.tracking),
+                ..ecs::ScalingPolicy::default()
+            }],
+            ..crd::AutoScaling::default()
+        }
     }
 }

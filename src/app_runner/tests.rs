@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::diagnostic::{Reason, Segment};
+use crate::{
+    diagnostic::{Reason, Segment},
+    settings::{ListedMetric, MetricQuery, MetricSources},
+};
 
 fn input(request: &Value, scaling: Option<Value>) -> AppRunnerInput {
     AppRunnerInput {
@@ -125,6 +128,47 @@ fn a_private_service_is_exposed_only_where_it_stays_private() {
         assert_eq!(scheme, expected, "{public} {class}");
         let has = |reason| found.findings.has(reason);
         assert_eq!(has(Reason::PrivateIngressNotProvided), expected.is_none());
+    }
+}
+
+#[test]
+fn a_service_follows_its_requests_only_where_they_are_known() {
+    let scaling = |least: i64| json!({"MinSize": least, "MaxSize": 9, "MaxConcurrency": 40});
+    let query = |text: &str| MetricSources {
+        queries: [text.parse::<MetricQuery>().unwrap()].into_iter().collect(),
+        ..MetricSources::default()
+    };
+    let of_service = r#"AWS/AppRunner/Concurrency=sum(active{ns="<<namespace>>",s="<<service>>"})"#;
+    let listed = MetricSources {
+        listed: ["AWS/AppRunner/*".parse::<ListedMetric>().unwrap()]
+            .into_iter()
+            .collect(),
+        ..MetricSources::default()
+    };
+    for (least, sources, expected) in [
+        (1, MetricSources::default(), Some("cpu")),
+        // CloudWatch has no service of that name.
+        (1, listed, Some("cpu")),
+        (1, query("Shop/Concurrency=vector(1)"), Some("cpu")),
+        (1, query(of_service), Some("concurrency")),
+        (9, query(of_service), None),
+    ] {
+        let settings = Settings {
+            metric_sources: sources,
+            ..Settings::default()
+        };
+        let found = equivalent(&input(&hello(), Some(scaling(least))), &settings);
+        let scaling = found.service.extensions.auto_scaling;
+        let policy = scaling.as_ref().map(|it| &it.scaling_policies[0]);
+        let name = policy.and_then(|policy| policy.policy_name.as_deref());
+        assert_eq!(name, expected, "{settings:?}");
+        let is_said = found.findings.has(Reason::ConcurrencyScalingNeedsMetric);
+        assert_eq!(is_said, expected == Some("cpu"));
+        let tracking =
+            policy.and_then(|it| it.target_tracking_scaling_policy_configuration.as_ref());
+        if expected == Some("concurrency") {
+            assert_eq!(tracking.and_then(|it| it.target_value), Some(40.0));
+        }
     }
 }
 
