@@ -1,5 +1,6 @@
 //! Measures the cost and the speed of the operator. `cargo xtask bench operator --services 1000,5000`, and the cost of
-//! scaling policies alone: `cargo xtask bench operator --policies --services 5000`
+//! scaling policies alone: `cargo xtask bench operator --policies --services 5000`, and that of schedules and pipes:
+//! `cargo xtask bench operator --starters`
 //!
 //! It runs the optimized program, with the permissions of `deploy/`, on a real etcd and API server of this machine, and
 //! compares it with a client with the same permissions that makes the same writes and does nothing else. No controllers
@@ -31,7 +32,10 @@ mod policies;
 mod process;
 mod shop;
 mod start;
+mod starters;
 
+#[path = "../../tests/control_plane/aws.rs"]
+mod aws;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
@@ -46,14 +50,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let all = arguments.len();
-    arguments.retain(|argument| argument != "--policies");
-    let is_of_policies = arguments.len() < all;
+    let mut take = |option: &str| {
+        let all = arguments.len();
+        arguments.retain(|argument| argument != option);
+        arguments.len() < all
+    };
+    let (is_of_policies, is_of_starters) = (take("--policies"), take("--starters"));
     let sizes = sizes(arguments.into_iter())?;
     println!("machine: {}", process::machine());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    if is_of_starters {
+        return runtime.block_on(starters::run());
+    }
     for services in sizes {
         println!("{services} services:");
         if is_of_policies {
@@ -76,8 +86,9 @@ fn sizes(arguments: impl Iterator<Item = String>) -> Result<Vec<usize>> {
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };
-    let list =
-        list.context("usage: cargo xtask bench operator [--policies] [--services 1000,5000]")?;
+    let list = list.context(
+        "usage: cargo xtask bench operator [--starters] [--policies] [--services 1000,5000]",
+    )?;
     let size = |text: &str| text.trim().parse().context("a number of services");
     list.split(',').map(size).collect()
 }
