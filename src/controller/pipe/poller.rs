@@ -1,7 +1,6 @@
 //! The loop that receives the messages of a queue.
 
 use std::{
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -107,7 +106,7 @@ pub(super) async fn run(
         failures: 0,
     };
     while !poller.is_stopped() {
-        let (problem, fails) = match poller.turn().await {
+        let (problem, fails) = match Box::pin(poller.turn()).await {
             Ok(fails) => (None, fails),
             Err(failure) => (Some(failure), true),
         };
@@ -139,7 +138,7 @@ impl Poller {
             return Ok(false);
         };
         let (sqs, queue) = (self.work.sqs.clone(), self.work.accepted.pipe.queue.clone());
-        let mut received = pin!(sqs.receive(&queue, most));
+        let mut received = Box::pin(sqs.receive(&queue, most));
         let messages = loop {
             tokio::select! {
                 // What SQS has sent meanwhile comes again.
