@@ -24,6 +24,7 @@ pub mod crd;
 pub mod decide;
 pub mod diagnostic;
 pub mod dockerfile;
+pub mod ecr;
 pub mod ecs;
 pub mod event;
 pub mod fields;

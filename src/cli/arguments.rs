@@ -10,7 +10,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use super::{
     Error,
     app_runner::AppRunnerOptions,
-    cluster::{DiffOptions, LogsOptions, RenewOptions, RunOptions, ScalingOptions, StatusOptions},
+    cluster::{
+        DiffOptions, ImagesOptions, LogsOptions, RenewOptions, RunOptions, ScalingOptions,
+        StatusOptions,
+    },
     controller::ControllerOptions,
     settings::{Platform, SettingsOptions},
     simulate::SimulateOptions,
@@ -44,6 +47,8 @@ pub(super) enum Command {
     Logs(LogsOptions),
     /// Show what applying resources or ECS documents would change in a cluster, and which tasks it would replace
     Diff(Box<DiffOptions>),
+    /// Say which images that services run, or return to, a lifecycle policy of ECR deletes or archives
+    Images(Box<ImagesOptions>),
     /// Explain the scaling of a service in a cluster
     Scaling(ScalingOptions),
     /// Play the scaling of a service over a load, without a cluster

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Error,
+    image_scan::ImageScanOptions,
     settings::SettingsOptions,
     values::{endpoint_url, namespace, region, role_arn},
 };
@@ -16,6 +17,7 @@ use crate::{
         self, CloudWatchOptions, ListedRegistry, Options, PrometheusOptions, RegistryOptions,
         SqsOptions,
     },
+    ecr::ScanRules,
     policy::Tenancy,
     settings::{ExternalMetric, ListedMetric, MetricQuery, MetricSources, Settings},
     telemetry,
@@ -113,6 +115,8 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of registries than the public ones
     #[arg(long, value_name = "FILE", requires = "digest_registry")]
     digest_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    image_scan: ImageScanOptions,
     /// How often, in seconds, to look up the tags of App Runner services that deploy what is pushed [default: not at all]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86400), requires = "digest_registry")]
     auto_deployment_seconds: Option<u32>,
@@ -271,6 +275,11 @@ impl ControllerOptions {
         })
     }
 
+    /// Returns what in images holds deployments back, if anything does.
+    pub(super) fn scan_rules(&self) -> Option<ScanRules> {
+        self.image_scan.rules()
+    }
+
     fn operator(&self) -> Options {
         let identity = self.identity.clone().unwrap_or_else(|| {
             let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "ecs-operator".to_owned());
@@ -297,6 +306,7 @@ impl ControllerOptions {
                 ca_file: self.sqs_ca_file.clone(),
             }),
             registries: self.registries(),
+            scan_rules: self.scan_rules(),
             auto_deployments: self
                 .auto_deployment_seconds
                 .map(|it| Duration::from_secs(it.into())),

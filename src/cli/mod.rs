@@ -6,6 +6,7 @@ mod cluster;
 mod controller;
 mod convert;
 mod explain;
+mod image_scan;
 mod named;
 mod output;
 mod report;
@@ -137,6 +138,9 @@ enum Error {
     /// What an apply would change could not be found out.
     #[error("{0}")]
     Preview(String),
+    /// What becomes of images could not be found out.
+    #[error("{0}")]
+    Images(String),
     /// There is nothing to simulate.
     #[error("{0}")]
     Simulation(String),
@@ -175,7 +179,8 @@ impl Error {
 /// Runs the program with the arguments of the process.
 ///
 /// The exit status is 0 on success, 1 if a document was rejected (the objects that do not need it are still written), and 2
-/// for wrong usage. That of `diff` is 0 without a change, 1 with changes, and 2 for everything else.
+/// for wrong usage. That of `diff` is 0 without a change, 1 with changes, and 2 for everything else; that of `images` is 1 if
+/// an image is gone or will soon be, and 2 if that is not known.
 #[must_use]
 pub fn main() -> ExitCode {
     let mut command = Arguments::command();
@@ -204,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Status(options) => cluster::status(options),
         Command::Logs(options) => cluster::logs(options),
         Command::Diff(options) => cluster::diff(options),
+        Command::Images(options) => cluster::images(options),
         Command::Scaling(options) => cluster::scaling(options),
         Command::Simulate(options) => simulate::run(options),
         Command::Renew(options) => cluster::renew(options),

@@ -21,7 +21,9 @@ use super::{
     process::progress::Progress,
     readings::{CloudWatch, Prometheus, Readings},
     registries::Registries,
-    service::{Beginnings, Contention, Renewals, Replacements, ServiceRevisions, Uncreated, user},
+    service::{
+        Beginnings, Contention, Holds, Renewals, Replacements, ServiceRevisions, Uncreated, user,
+    },
     sqs::Sqs,
 };
 use crate::{
@@ -29,6 +31,7 @@ use crate::{
         AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
         EcsTask, EcsTaskDefinition,
     },
+    ecr::ScanRules,
     server::Metrics,
     settings::Settings,
 };
@@ -81,6 +84,8 @@ pub(super) struct Context {
     pub renewals: Renewals,
     /// The deployments that are about to begin.
     pub beginnings: Beginnings,
+    /// The deployments that are held back.
+    pub holds: Holds,
     /// The services whose DaemonSets lack pods.
     pub uncreated: Uncreated,
     /// The objects that others change.
@@ -99,6 +104,8 @@ pub(super) struct Context {
     pub pollers: Pollers,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<Registries>,
+    /// Which findings in images hold a deployment back; `None` if none do.
+    pub scan_rules: Option<ScanRules>,
     /// When the tags of App Runner services are looked up, if they are.
     pub lookups: Option<Lookups>,
     /// The namespaces to watch; empty for all.
@@ -151,6 +158,7 @@ impl Context {
             service_revisions: ServiceRevisions::default(),
             renewals,
             beginnings: Beginnings::default(),
+            holds: Holds::default(),
             uncreated: Uncreated::default(),
             contention: Contention::default(),
             readings: Readings::default(),
@@ -160,6 +168,7 @@ impl Context {
             sqs: None,
             pollers: Pollers::default(),
             registries: None,
+            scan_rules: None,
             lookups: None,
             namespaces,
             metrics,

@@ -90,7 +90,8 @@ pub(super) fn refused(findings: Diagnostics) -> Refusal {
             | Subject::AutoScalingConfiguration
             | Subject::Rule
             | Subject::Pipe
-            | Subject::AutoScaling => finding.path.to_string(),
+            | Subject::AutoScaling
+            | Subject::LifecyclePolicy => finding.path.to_string(),
         };
         let help = match finding.message.help() {
             help if help.is_empty() => help,

@@ -27,6 +27,8 @@ pub enum Subject {
     Pipe,
     /// The `scalableTarget`, `scalingPolicies[]` and `scheduledActions[]` of a service.
     AutoScaling,
+    /// A lifecycle policy of ECR.
+    LifecyclePolicy,
 }
 
 /// One step of a [`FieldPath`].

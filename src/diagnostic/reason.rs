@@ -280,6 +280,7 @@ reasons! {
         InvalidValue { value, allowed } => "{value}: {allowed}", "";
         LambdaHookUnsupported => "Lambda hooks are not supported yet", "leave the hook out, and check the deployment from a pipeline";
         LaunchTypeAndStrategy => "launchType and capacityProviderStrategy cannot be combined", "remove one of them";
+        LifecyclePolicyInvalid { problem, advice } => "{problem}", "{advice}";
         LinksNeedBridge => "links need networkMode bridge", "remove links, and connect to the other container on localhost";
         LoadBalancerPortNotMapped { name, port } => "container {name} has no portMapping for {port}", "add containerPort {port} to its portMappings";
         ManagedInstancesNeedsStrategy => "launchType MANAGED_INSTANCES names no capacity provider", "remove launchType, and name the capacity provider in capacityProviderStrategy";

@@ -74,6 +74,9 @@ states! {
     FiringsMissed => "A schedule was due while no operator ran; of these times only the newest starts tasks.", "Start what is missing: ecs-operator run.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
+    ImageScanBlocked => "A deployment is held back because of what a scan of ECR has found in its images.", "Read the message: deploy an image with the fixes, or have an administrator ignore what does not matter.";
+    ImageScanMissing => "A deployment has begun with an image of which it is not known what scans have found.", "Read the message: turn on scans for the repository, or give the operator the right to read their findings.";
+    ImageScanPending => "A deployment waits for the scan of its images.", "Nothing: it begins when the scan is done and has not found too much, or has taken too long.";
     ImageTagNotResolved => "The tag of an image is not resolved to a digest, and tasks of the deployment can run different images.", "Read the message: give the operator access to the registry, name the image by its digest, or push every build under a tag of its own.";
     InProgress => "Tasks are being started, stopped or replaced.", "";
     InternalError => "The operator has a bug.", "Report it, with the log of the operator.";

@@ -35,6 +35,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::FolderWithoutDocuments,
     Reason::IntrinsicFunction,
     Reason::InvalidValue,
+    Reason::LifecyclePolicyInvalid,
     Reason::NameSanitized,
     Reason::NamespaceReplaced,
     Reason::OperatorNeedsSettings,

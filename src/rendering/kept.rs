@@ -17,6 +17,7 @@ use crate::{
     crd::Spec,
     input::ConnectHosts,
     settings::{NodeSelection, Settings},
+    source::read_task_definition,
 };
 
 /// The data of a service revision's ControllerRevision.
@@ -159,6 +160,27 @@ impl Kept {
     #[must_use]
     pub fn read(data: &Value) -> Option<Self> {
         Self::deserialize(data).ok()
+    }
+
+    /// Returns the images of its containers, as the task definition names them, with the digests that their tags had when its
+    /// deployment began; `None` for a tag that was not resolved.
+    #[must_use]
+    pub fn images(&self) -> BTreeMap<String, Option<String>> {
+        let Inputs {
+            family,
+            task_definition,
+            ..
+        } = &self.inputs;
+        let (request, ..) = read_task_definition(family, task_definition.text());
+        let resolved = self.rendering.as_ref().map(|rendering| &rendering.images);
+        let containers = request.container_definitions.into_iter();
+        let images = containers.filter_map(|container| container.image);
+        images
+            .map(|image| {
+                let digest = resolved.and_then(|resolved| resolved.get(&image)).cloned();
+                (image, digest)
+            })
+            .collect()
     }
 
     /// Returns the data of a ControllerRevision. Its members are sorted: the API server sorts them whenever the

@@ -92,7 +92,8 @@ const fn requests_of(subject: Subject) -> &'static [&'static str] {
         | Subject::AutoScalingConfiguration
         | Subject::Rule
         | Subject::Pipe
-        | Subject::AutoScaling => &[],
+        | Subject::AutoScaling
+        | Subject::LifecyclePolicy => &[],
     }
 }
 

@@ -184,6 +184,7 @@ impl Unit {
             Subject::Rule => of_kind(Kind::Rule),
             Subject::Pipe => of_kind(Kind::Pipe),
             Subject::AutoScaling => return self.scaling_document(segments),
+            Subject::LifecyclePolicy => None,
         };
         match found {
             Some(document) => Some((document, segments.to_vec())),

@@ -234,11 +234,13 @@ async fn ecr_is_asked_with_the_role_of_the_operator() {
         call(&client, ("ecr", &target), &body).await.unwrap()
     };
     ask("CreateRepository", json!({"repositoryName": "shop/web"})).await;
-    let image = json!({
-        "repositoryName": "shop/web", "imageTag": "1", "imageManifest": manifest("first"),
-        "imageManifestMediaType": INDEX,
-    });
-    let pushed = ask("PutImage", image).await;
+    let image = |version: &str| {
+        json!({
+            "repositoryName": "shop/web", "imageTag": "1", "imageManifest": manifest(version),
+            "imageManifestMediaType": INDEX, "imageDigest": digest(&manifest(version)),
+        })
+    };
+    let pushed = ask("PutImage", image("first")).await;
     let found = pushed["image"]["imageId"]["imageDigest"].as_str().unwrap();
 
     let (endpoint, authorities) = (
@@ -258,4 +260,36 @@ async fn ecr_is_asked_with_the_role_of_the_operator() {
         .await;
     bed.must_apply("EcsService", "web", service(1, "a")).await;
     runs((&bed, "web"), &format!("{tagged}@{found}")).await;
+    is(&bed, "the deployment", is_complete(1)).await;
+
+    // What the cluster has stored says which image that is, also when its tag has moved and it is gone.
+    let listed = async || {
+        let listed = ask("DescribeImages", json!({"repositoryName": "shop/web"})).await;
+        assert!(listed["imageDetails"].is_array(), "{listed}");
+        let file = plane.folder().join("describe-images.json");
+        std::fs::write(&file, listed.to_string()).unwrap();
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_ecs-operator"))
+            .args(["images", "--all-namespaces", "--images"])
+            .arg(&file)
+            .arg("--kubeconfig")
+            .arg(plane.kubeconfig())
+            .env_remove("KUBECONFIG")
+            .output();
+        let output = output.await.unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    };
+    let (status, said) = listed().await;
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("and 1 stay"), "{said}");
+    ask("PutImage", image("second")).await;
+    let gone = json!({"repositoryName": "shop/web", "imageIds": [{"imageDigest": found}]});
+    ask("BatchDeleteImage", gone).await;
+    let (status, said) = listed().await;
+    assert_eq!(status, Some(1), "{said}");
+    let expected = format!("1@{}  is gone", &found[..19]);
+    assert!(
+        said.contains("running") && said.contains(&expected),
+        "{said}"
+    );
 }

@@ -39,6 +39,7 @@ mod policies;
 mod prometheus;
 mod proxy;
 mod rights;
+mod scans;
 mod scheduled;
 mod schedules;
 mod service;

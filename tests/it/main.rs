@@ -31,6 +31,7 @@ mod fields;
 mod generate;
 mod generated;
 mod hostile;
+mod images;
 mod left_out;
 mod library;
 mod many;

@@ -1,7 +1,9 @@
 //! Commands that access a cluster with the user's own permissions.
 
 mod diff;
+mod documents;
 mod headline;
+mod images;
 mod logs;
 mod outlook;
 mod renew;
@@ -26,6 +28,7 @@ use kube::{
 
 pub(super) use self::{
     diff::{DiffOptions, run as diff},
+    images::{ImagesOptions, run as images},
     logs::{LogsOptions, run as logs},
     outlook::{ScalingOptions, run as scaling},
     renew::{RenewOptions, run as renew},

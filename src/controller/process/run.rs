@@ -36,6 +36,7 @@ use crate::{
         sqs::{Sqs, SqsOptions},
         volumes::delete_released,
     },
+    ecr::ScanRules,
     policy::Tenancy,
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},
@@ -73,6 +74,8 @@ pub struct Options {
     pub sqs: Option<SqsOptions>,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<RegistryOptions>,
+    /// Which findings in images hold a deployment back; `None` if none do.
+    pub scan_rules: Option<ScanRules>,
     /// How often the tags of App Runner services that deploy automatically are looked up; `None` if they are not.
     pub auto_deployments: Option<Duration>,
     /// How many services may have a deployment at a time while the operator renews those that it would render
@@ -182,6 +185,7 @@ impl Operator {
         cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
         cx.sqs = options.sqs.clone().map(Sqs::new).map(Arc::new);
         cx.registries = options.registries.clone().map(Registries::new);
+        cx.scan_rules.clone_from(&options.scan_rules);
         cx.lookups = options.auto_deployments.map(Lookups::new);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {

@@ -1,7 +1,7 @@
 //! Private registries of ECR (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>).
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{DigestFailure, RegistryOptions, checked};
 use crate::{
@@ -9,13 +9,13 @@ use crate::{
     image::{EcrRegistry, TaggedImage},
 };
 
-/// ECR among the services of AWS. What it says of an image is short.
+/// ECR among the services of AWS. What a scan has found in an image may be long.
 const SERVICE: AwsService = AwsService {
     name: "ecr",
     host: "api.ecr",
     target: "AmazonEC2ContainerRegistry_V20150921",
     json: "1.1",
-    largest: 1024 * 1024,
+    largest: 8 * 1024 * 1024,
 };
 
 /// The registries of ECR in all regions.
@@ -68,10 +68,21 @@ impl Ecr {
             "repositoryName": image.repository,
             "imageIds": [{"imageTag": image.tag}],
         });
-        let api = self.0.get(&registry.region);
+        let answer = self.call(&registry.region, "DescribeImages", &question);
+        digest_in(&answer.await?)
+    }
+
+    /// Carries out an operation in a region.
+    pub(super) async fn call(
+        &self,
+        region: &str,
+        operation: &str,
+        question: &Value,
+    ) -> Result<Vec<u8>, DigestFailure> {
+        let api = self.0.get(region);
         let api = api.ok_or_else(|| DigestFailure::Refused("no region of AWS".to_owned()))?;
-        let answer = api.call("DescribeImages", question.to_string().into_bytes());
-        digest_in(&answer.await.map_err(failure)?)
+        let answer = api.call(operation, question.to_string().into_bytes());
+        answer.await.map_err(failure)
     }
 }
 
@@ -102,6 +113,30 @@ fn failure(failure: AwsFailure) -> DigestFailure {
             }
         }
         AwsFailure::Answer(why) => DigestFailure::Answer(why),
+    }
+}
+
+#[cfg(test)]
+impl Ecr {
+    /// Returns the registries of one region, at another URL and with credentials that come from nowhere.
+    pub(super) fn testing(region: &str, url: &str) -> Self {
+        use crate::controller::aws::{AwsOptions, testing::with_credentials};
+        let (endpoint, role_arn, ca_file) = (url.parse().ok(), None, None);
+        let options = RegionalOptions {
+            endpoint: None,
+            role_arn: None,
+            ca_file: None,
+            patience: None,
+        };
+        let regions = Regions::new(SERVICE, options);
+        let options = AwsOptions {
+            region: region.to_owned(),
+            endpoint,
+            role_arn,
+            ca_file,
+        };
+        regions.set(region, with_credentials(SERVICE, options));
+        Self(regions)
     }
 }
 

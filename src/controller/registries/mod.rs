@@ -1,4 +1,4 @@
-//! Registries of images: what their tags mean now.
+//! Registries of images: what their tags mean now, and what scans have found in them.
 //!
 //! Whoever writes a task definition chooses the hosts that are asked here, so only those are that the administrator has
 //! listed.
@@ -6,6 +6,7 @@
 mod ecr;
 mod failure;
 mod oci;
+mod scans;
 #[cfg(test)]
 mod tests;
 
@@ -24,8 +25,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-pub(super) use self::failure::DigestFailure;
-use self::{ecr::Ecr, oci::Oci};
+use self::{ecr::Ecr, oci::Oci, scans::Answers};
+pub(super) use self::{failure::DigestFailure, scans::Scanned};
 use crate::{
     controller::context::lock, image::TaggedImage, policy::is_like, rendering::ImageDigests,
 };
@@ -91,6 +92,8 @@ pub(super) struct Registries {
     asked: Mutex<HashMap<String, Arc<AsyncMutex<Answer>>>>,
     /// The registries and repositories that have not answered, and why.
     silent: Mutex<HashMap<String, (Instant, DigestFailure)>>,
+    /// What scans have found.
+    answers: Answers,
 }
 
 impl Registries {
@@ -102,6 +105,7 @@ impl Registries {
             ecr: Ecr::new(options),
             asked: Mutex::default(),
             silent: Mutex::default(),
+            answers: Answers::default(),
         }
     }
 
@@ -183,12 +187,7 @@ impl Registries {
 
     async fn ask(&self, image: &TaggedImage, is_plain: bool) -> Result<String, DigestFailure> {
         let repository = format!("{}/{}", image.registry, image.repository);
-        let silent = {
-            let silent = lock(&self.silent);
-            let known = silent.get(&image.registry);
-            known.or_else(|| silent.get(&repository)).cloned()
-        };
-        if let Some((_, failure)) = silent.filter(|(since, _)| since.elapsed() < PAUSE) {
+        if let Some(failure) = self.silence(&[&image.registry, &repository]) {
             return Err(failure);
         }
         let asked = async {
@@ -206,11 +205,24 @@ impl Registries {
             _ => return digest,
         };
         if let Err(failure) = &digest {
-            let mut silent = lock(&self.silent);
-            silent.retain(|_, (since, _)| since.elapsed() < PAUSE);
-            silent.insert(left_alone.clone(), (Instant::now(), failure.clone()));
+            self.leave_alone(left_alone.clone(), failure.clone());
         }
         digest
+    }
+
+    /// Returns why one of these has not answered just now.
+    fn silence(&self, whom: &[&str]) -> Option<DigestFailure> {
+        let silent = lock(&self.silent);
+        let mut known = whom.iter().filter_map(|it| silent.get(*it));
+        let (_, failure) = known.find(|(since, _)| since.elapsed() < PAUSE)?;
+        Some(failure.clone())
+    }
+
+    /// Asks somebody no more for a while.
+    fn leave_alone(&self, whom: String, failure: DigestFailure) {
+        let mut silent = lock(&self.silent);
+        silent.retain(|_, (since, _)| since.elapsed() < PAUSE);
+        silent.insert(whom, (Instant::now(), failure));
     }
 }
 

@@ -38,14 +38,10 @@ pub(super) fn aspects(name: &str, outcome: &Outcome<'_>) -> Option<Vec<Aspect>> 
     // Ready and Progressing share a reason: whether it progresses, the reason, and the message.
     let (progresses, reason, message) = match outcome {
         Outcome::Refused(refusal) => {
-            return Some(refused(
-                refusal,
-                "The spec is rejected; no earlier spec was running.",
-            ));
+            return Some(refused(refusal, "no earlier spec was running"));
         }
         Outcome::GoesOn(refusal, _) => {
-            let goes_on = "The spec is rejected; the last accepted one keeps running.";
-            return Some(refused(refusal, goes_on));
+            return Some(refused(refusal, "the last accepted one keeps running"));
         }
         Outcome::Lost(_, _, refusal) => (false, refusal.reason, refusal.message.clone()),
         Outcome::Decided(None, _)
@@ -119,10 +115,14 @@ fn steady(name: &str) -> Vec<Aspect> {
 }
 
 fn refused(refusal: &Refusal, what_runs: &str) -> Vec<Aspect> {
+    let held = [StateReason::ImageScanBlocked, StateReason::ImageScanPending];
+    let is_held = held.iter().any(|it| refusal.reason == (*it).into());
+    let what = if is_held { "held back" } else { "rejected" };
+    let message = format!("The spec is {what}; {what_runs}.");
     vec![
         aspect(ACCEPTED, false, refusal.reason, &refusal.message),
-        aspect(READY, false, StateReason::NotAccepted, what_runs),
-        aspect(PROGRESSING, false, StateReason::NotAccepted, what_runs),
+        aspect(READY, false, StateReason::NotAccepted, &message),
+        aspect(PROGRESSING, false, StateReason::NotAccepted, &message),
     ]
 }
 

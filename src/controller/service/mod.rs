@@ -2,6 +2,7 @@
 
 mod adoption;
 mod apply;
+mod asked;
 mod assumed;
 mod begin;
 mod conditions;
@@ -21,6 +22,7 @@ mod renewal;
 mod revision;
 mod revisions;
 mod scaling;
+mod scans;
 mod scheduled;
 mod status;
 mod step;
@@ -40,9 +42,9 @@ use kube::{
 };
 
 use self::{
+    asked::Asked,
     begin::has_to_wait,
     counts::Counts,
-    digests::resolve_begun,
     fetch::Observed,
     input::{renewed, wanted},
     plan::{Newest, Plan},
@@ -73,6 +75,7 @@ pub(super) use policies::{policies_call, running_tasks};
 pub(super) use preview::{Outlook, outlook, owner_of};
 pub(super) use renewal::Renewals;
 pub(super) use revisions::{Revision, ServiceRevisions, watch_service_revisions};
+pub(super) use scans::Holds;
 pub(super) use tasks::Replacements;
 pub(super) use uncreated::Uncreated;
 
@@ -126,6 +129,7 @@ impl Reconciled for EcsService {
         cx.unclaimed.notify_one();
         cx.children.unclaim_all(&user(self));
         cx.beginnings.forget(self);
+        cx.holds.forget(self);
         cx.uncreated.forget(self);
         cx.contention.forget(self);
         cx.readings.forget(&user(self));
@@ -235,24 +239,6 @@ async fn proceed(
     roll_out(service, cx, asked, status, owner).await
 }
 
-/// What the spec asks for. Both members are `None` while that is unknown.
-struct Asked {
-    newest: Option<Newest>,
-    /// Why the spec is rejected.
-    refusal: Option<Refusal>,
-}
-
-impl Asked {
-    /// Returns when to take the next step. What was refused is judged again at once if a policy has changed since; whoever
-    /// changes one later finds the refusal in the status.
-    fn next(&self, cx: &Context, changes: u64, wait: Option<Duration>) -> Option<Duration> {
-        if self.refusal.is_some() && cx.policies.changes() != changes {
-            return Some(Duration::ZERO);
-        }
-        wait
-    }
-}
-
 /// Decides what to run from what the spec asks for and what ran before, and applies it. What ran before keeps running,
 /// whatever happens to the spec.
 async fn roll_out(
@@ -276,7 +262,8 @@ async fn roll_out(
     if wait.is_some() {
         asked.newest = None;
     }
-    resolve_begun(service, cx, &mut asked.newest, (status, &before)).await;
+    let held = scans::begin(service, cx, &mut asked, (status, &before)).await;
+    wait = wait.into_iter().chain(held).min();
     if let Turn::Later(turn) = turn {
         wait = wait.into_iter().chain([turn]).min();
     }

@@ -60,6 +60,8 @@ pub(super) struct Newest {
     pub(super) task_definition: String,
     /// The images whose tags are not resolved, and why.
     pub(super) unresolved: Vec<(String, DigestFailure)>,
+    /// The images of which it is not known what scans have found, and why.
+    pub(super) unscanned: Vec<(String, String)>,
     /// Whether it follows the newest revision of its task definition.
     pub(super) follows: bool,
     /// The differences from ECS.
@@ -144,6 +146,7 @@ pub(super) fn newest(
         revision,
         same,
         unresolved: Vec::new(),
+        unscanned: Vec::new(),
         task_definition: inputs.label(),
         follows: TaskDefinitionReference::parse(reference).is_some_and(|it| it.revision.is_none()),
         warnings: warnings(service, &rendering),

@@ -12,7 +12,7 @@ use super::{
     contention, digests,
     fetch::Observed,
     plan::{self, Plan},
-    revision,
+    revision, scans,
     status::{Outcome, report},
     tasks, uncreated,
 };
@@ -101,6 +101,7 @@ impl Step<'_> {
         }
         if let Some(newest) = newest.filter(|it| differ && deployments.is_of(&it.revision)) {
             digests::tell(cx, service, newest);
+            scans::tell(cx, service, newest);
         }
         let Some(target) = deployments.target() else {
             return Ok(None);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::super::documents::documents;
 use crate::{
     cli::Error,
     controller::{is_app_runner_service, is_known, is_namespace, is_of_cluster, is_starter},
@@ -13,11 +14,6 @@ use crate::{
     settings::{Mode, Settings, WorkloadTarget},
     source::{Catalog, Fill, SourceText, texts},
 };
-
-/// The most documents in one file.
-const MOST_DOCUMENTS: usize = 200_000;
-/// The most values in one file.
-const MOST_NODES: usize = 50_000_000;
 
 /// The manifests, and what was wrong with their files.
 #[derive(Debug, Default)]
@@ -61,20 +57,10 @@ fn of_texts(texts: Vec<SourceText>, settings: &Settings) -> Result<Manifests, Er
 impl Manifests {
     /// Adds the objects of Kubernetes in a file. Returns whether it has any.
     fn read(&mut self, text: &SourceText) -> bool {
-        // A text around an error could be that of a Secret.
-        let options = serde_saphyr::options! {
-            with_snippet: false,
-            budget: serde_saphyr::budget! {
-                max_documents: MOST_DOCUMENTS,
-                max_nodes: MOST_NODES,
-                max_events: MOST_NODES,
-            },
-        };
-        let documents = serde_saphyr::from_multiple_with_options(text.text(), options);
-        let documents: Vec<Value> = match documents {
+        let documents = match documents(text) {
             Ok(documents) => documents,
             Err(error) => {
-                self.error(format!("cannot read {}: {error}", text.name()));
+                self.error(error);
                 return true;
             }
         };
