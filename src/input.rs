@@ -123,6 +123,8 @@ pub struct RuleInput {
     pub target: usize,
     /// What the text in `Input` of the target says.
     pub overrides: Option<ecs::TaskOverride>,
+    /// What AWS does not have.
+    pub extensions: crd::RuleExtensions,
     /// What `TaskDefinitionArn` of the target names, before the overrides; `None` if it comes from the event.
     pub task_definition: Option<TaskDefinitionInput>,
 }

@@ -43,6 +43,10 @@ pub const BEGUN: &str = "ecs-operator.dev/begun";
 pub const PIPE: &str = "ecs-operator.dev/pipe";
 /// The label of an EcsTask with a digest of the ID of the message that an EcsPipe has started it for, if it waits for it.
 pub const PIPE_MESSAGE: &str = "ecs-operator.dev/pipe-message";
+/// The label of an EcsTask with the EcsRule that has started it.
+pub const RULE: &str = "ecs-operator.dev/rule";
+/// The annotation of an EcsTask that an EcsRule has started: how many EcsRules one after the other have led to it.
+pub const RULE_DEPTH: &str = "ecs-operator.dev/rule-depth";
 /// The label of an EcsTask with the EcsSchedule that has started it.
 pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
 /// The annotation of an EcsTask with the time at which its EcsSchedule was due.

@@ -10,7 +10,7 @@ use super::{
     Error,
     image_scan::ImageScanOptions,
     settings::SettingsOptions,
-    values::{endpoint_url, namespace, region, role_arn},
+    values::{endpoint_url, event_queue, namespace, region, role_arn},
 };
 use crate::{
     controller::{
@@ -21,6 +21,7 @@ use crate::{
     policy::Tenancy,
     settings::{ExternalMetric, ListedMetric, MetricQuery, MetricSources, Settings},
     telemetry,
+    validate::Queue,
 };
 
 #[derive(Debug, Args)]
@@ -102,6 +103,9 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of SQS than the public ones
     #[arg(long, value_name = "FILE", requires = "sqs")]
     sqs_ca_file: Option<PathBuf>,
+    /// The queue to which rules in AWS send events for EcsRules
+    #[arg(long, value_name = "ARN", value_parser = event_queue, requires = "sqs")]
+    event_queue: Option<Queue>,
     /// A registry that is asked what tags mean when a deployment begins, such as docker.io or
     /// *.dkr.ecr.eu-west-1.amazonaws.com; with http:// before it, without TLS (repeatable)
     #[arg(long, value_name = "REGISTRY")]
@@ -305,6 +309,7 @@ impl ControllerOptions {
                 role_arn: self.sqs_role_arn.clone(),
                 ca_file: self.sqs_ca_file.clone(),
             }),
+            event_queue: self.event_queue.clone(),
             registries: self.registries(),
             scan_rules: self.scan_rules(),
             auto_deployments: self

@@ -13,6 +13,7 @@ use crate::{
         parse_identity,
     },
     source::parse_fill,
+    validate::Queue,
 };
 
 /// Declares a command-line enum and the value for each variant.
@@ -101,6 +102,12 @@ pub(super) fn role_arn(text: &str) -> Result<String, String> {
         }
         _ => Err("expected an ARN such as arn:aws:iam::123456789012:role/metrics".to_owned()),
     }
+}
+
+pub(super) fn event_queue(text: &str) -> Result<Queue, String> {
+    Queue::of_arn(text).ok_or_else(|| {
+        "expected an ARN such as arn:aws:sqs:eu-west-1:123456789012:events".to_owned()
+    })
 }
 
 pub(super) fn account_id(text: &str) -> Result<String, String> {

@@ -21,6 +21,7 @@ use super::{
     process::progress::Progress,
     readings::{CloudWatch, Prometheus, Readings},
     registries::Registries,
+    rule::Journals,
     service::{
         Beginnings, Contention, Holds, Renewals, Replacements, ServiceRevisions, Uncreated, user,
     },
@@ -28,12 +29,13 @@ use super::{
 };
 use crate::{
     crd::{
-        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
-        EcsTask, EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition,
     },
     ecr::ScanRules,
     server::Metrics,
     settings::Settings,
+    validate::Queue,
 };
 
 /// The state that all reconciles share.
@@ -60,6 +62,8 @@ pub(super) struct Context {
     pub tasks: OfKind<EcsTask>,
     /// The pipes.
     pub pipes: OfKind<EcsPipe>,
+    /// The rules.
+    pub rules: OfKind<EcsRule>,
     /// The schedules.
     pub schedules: OfKind<EcsSchedule>,
     /// The App Runner services.
@@ -100,6 +104,10 @@ pub(super) struct Context {
     pub cloud_watch: Option<CloudWatch>,
     /// SQS, if the operator reads any queues.
     pub sqs: Option<Arc<Sqs>>,
+    /// The queue that has the events of buses for rules, if there is one.
+    pub event_queue: Option<Queue>,
+    /// What is remembered of rules.
+    pub journals: Journals,
     /// The loops that read queues.
     pub pollers: Pollers,
     /// The registries that say which images tags name, if any are asked.
@@ -146,6 +154,7 @@ impl Context {
             services: OfKind::new(),
             tasks: OfKind::new(),
             pipes: OfKind::new(),
+            rules: OfKind::new(),
             schedules: OfKind::new(),
             app_runner_services: OfKind::new(),
             task_definitions: OfKind::new(),
@@ -166,6 +175,8 @@ impl Context {
             home: None,
             cloud_watch: None,
             sqs: None,
+            event_queue: None,
+            journals: Journals::default(),
             pollers: Pollers::default(),
             registries: None,
             scan_rules: None,
@@ -218,6 +229,7 @@ impl Context {
         self.ask_all::<EcsService>();
         self.ask_all::<EcsTask>();
         self.ask_all::<EcsPipe>();
+        self.ask_all::<EcsRule>();
         self.ask_all::<EcsSchedule>();
         self.ask_all::<AppRunnerService>();
     }
@@ -240,6 +252,7 @@ impl Context {
         self.services.waiting()
             + self.tasks.waiting()
             + self.pipes.waiting()
+            + self.rules.waiting()
             + self.schedules.waiting()
             + self.app_runner_services.waiting()
             + self.task_definitions.waiting()

@@ -25,6 +25,7 @@ mod queue;
 mod readings;
 mod refusal;
 mod registries;
+mod rule;
 mod schedule;
 mod service;
 mod sqs;

@@ -183,6 +183,27 @@ pub(super) fn queue_permitted(
     judge(cx, namespace, &used, specs)
 }
 
+/// Judges the source of an event that a rule would get from the queue that the operator reads for all.
+///
+/// # Errors
+///
+/// Why it may not.
+pub(super) fn event_source_permitted(
+    cx: &Context,
+    namespace: &str,
+    spec: &Spec,
+    source: &str,
+) -> Result<(), NotPermitted> {
+    let used = BTreeSet::from([Use::new(Kind::EventSource, source)]);
+    let own = spec.parse::<Value>().unwrap_or_default();
+    let specs = Specs {
+        own: &own,
+        subject: Subject::Rule,
+        task_definition: &Value::Null,
+    };
+    judge(cx, namespace, &used, specs)
+}
+
 fn judge(
     cx: &Context,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! The EcsTasks that schedules and pipes start: how one is made, and what has become of it.
+//! The EcsTasks that schedules, rules and pipes start: how one is made, and what has become of it.
 
 use kube::{
     Api, Resource, ResourceExt as _,
@@ -11,9 +11,13 @@ use super::{
     caches::owned_fields::FIELD_MANAGER,
     context::Context,
     error::{Error, code},
+    permitted::{NotPermitted, pods_permitted},
+    refusal::Refusal,
+    task::wanted,
 };
 use crate::{
     crd::{self, ACCEPTED, API_VERSION, EcsTask, TaskExtensions, TaskStatus, extended},
+    diagnostic::StateReason,
     ecs,
     settings::ANNOTATION_PREFIX,
     validate::Arn,
@@ -100,6 +104,75 @@ pub(super) async fn create(
         // Something else was in conflict, such as the count of a quota.
         None => Err(of_task("create", &name)(error)),
     }
+}
+
+/// What has come of the start of an EcsTask.
+pub(super) enum Start {
+    /// It is there.
+    Created(Created),
+    /// It was not created, because the operator would reject it.
+    Rejected(Refusal),
+}
+
+/// Creates an EcsTask, unless it is there, or the operator would reject it. RunTask refuses such a request too: an EcsTask
+/// that waits for its correction would look like work that was taken.
+///
+/// # Errors
+///
+/// When a request fails, or something else has its name.
+pub(super) async fn create_unless_rejected(
+    cx: &Context,
+    task: &DynamicObject,
+    label: &str,
+) -> Result<Start, Error> {
+    let planned: EcsTask = serde_json::from_value(serde_json::to_value(task)?)?;
+    let Some(refusal) = refusal(cx, &planned).await else {
+        return create(cx, task, label).await.map(Start::Created);
+    };
+    if is_own(cx, task, label).await? == Some(true) {
+        // What has changed since then does not matter.
+        return Ok(Start::Created(Created::Before));
+    }
+    Ok(Start::Rejected(refusal))
+}
+
+/// Returns why the operator would reject an EcsTask.
+async fn refusal(cx: &Context, task: &EcsTask) -> Option<Refusal> {
+    let namespace = task.namespace().unwrap_or_default();
+    let objects = match wanted(task, cx) {
+        Ok(Some(objects)) => objects,
+        Ok(None) => {
+            let why = "the task definition has no revision yet, or it is not known yet what the namespace may use";
+            return Some(Refusal::new(StateReason::NotAccepted, why));
+        }
+        Err(refusal) => return Some(refusal),
+    };
+    let objects: Vec<_> = objects.iter().map(|object| &object.body).collect();
+    match pods_permitted(cx, &namespace, &objects).await {
+        Err(NotPermitted::Refused(refusal)) => Some(refusal),
+        Ok(()) | Err(NotPermitted::NotYet) => None,
+    }
+}
+
+/// What the message of the API server about a quota begins with. It has nothing of the object.
+const QUOTA: &str = "exceeded quota: ";
+
+/// Says why an EcsTask could not be created, without anything that is in it: the API server and webhooks repeat that.
+pub(super) fn why_not_created(error: &Error) -> String {
+    let Error::Api { source, .. } = error else {
+        return match error {
+            Error::NotOwned { .. } => error.to_string(),
+            _ => "its EcsTask could not be created".to_owned(),
+        };
+    };
+    let kube::Error::Api(status) = &**source else {
+        return "the API server does not answer".to_owned();
+    };
+    let (reason, code) = (&status.reason, status.code);
+    let quota = status.message.find(QUOTA);
+    let quota = quota.and_then(|start| status.message.get(start..));
+    let quota = quota.map(|quota| format!(": {quota}")).unwrap_or_default();
+    format!("the API server refuses its EcsTask: {reason} (HTTP status {code}){quota}")
 }
 
 /// Whether the EcsTask that has the name of this one was started by the same; `None` if there is none.

@@ -7,6 +7,7 @@ mod given;
 mod left_out;
 mod pipe;
 mod resources;
+mod rule;
 mod scaling;
 mod schedule;
 

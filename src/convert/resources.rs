@@ -136,6 +136,7 @@ impl Resources<'_> {
             Kind::TaskDefinition => "EcsTaskDefinition",
             Kind::Schedule => "EcsSchedule",
             Kind::Pipe => "EcsPipe",
+            Kind::Rule => "EcsRule",
             _ => "EcsService",
         };
         let resource = json!({

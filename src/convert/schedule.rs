@@ -158,6 +158,9 @@ impl Resources<'_> {
     ) -> Result<Vec<Ordered>, print::Error> {
         let starter = input.starter();
         let rejected = match target {
+            Target::Resources if input.request.event_pattern.is_some() => {
+                return self.event_rule(input, diagnostics);
+            }
             Target::Resources => match check_rule(input, self.settings) {
                 Ok((schedule, notes)) => {
                     return self.of_schedule(&schedule, starter, notes, diagnostics);

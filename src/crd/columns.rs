@@ -8,7 +8,11 @@ use super::definition::Resource;
 pub(super) fn columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
     let mut columns = own_columns(resource);
     match resource {
-        Resource::AppRunner | Resource::CapacityProvider | Resource::Pipe | Resource::Schedule => {
+        Resource::AppRunner
+        | Resource::CapacityProvider
+        | Resource::Pipe
+        | Resource::Rule
+        | Resource::Schedule => {
             columns.extend([
                 column("Ready", "string", &ready("status")),
                 column("Reason", "string", &ready("reason")),
@@ -59,6 +63,14 @@ fn own_columns(resource: Resource) -> Vec<CustomResourceColumnDefinition> {
             column("Refused", "integer", ".status.refused"),
             column("Last", "date", ".status.lastMessageTime"),
             wide("Source", ".spec.Source"),
+        ],
+        Resource::Rule => vec![
+            column("State", "string", ".status.state"),
+            column("Matched", "integer", ".status.matched"),
+            column("Started", "integer", ".status.started"),
+            column("Failed", "integer", ".status.failed"),
+            column("Last", "date", ".status.lastMatchTime"),
+            wide("Pattern", ".spec.EventPattern"),
         ],
         Resource::Schedule => vec![
             column("Schedule", "string", ".spec.ScheduleExpression"),

@@ -12,7 +12,7 @@ use k8s_openapi::{
 
 use super::{
     API_VERSION, AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus,
-    ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    RuleStatus, ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
     columns::columns,
     extensions::{
         KEPT_SECONDS, app_runner_extensions, auto_scaling, kept_seconds, pipe_extensions,
@@ -35,6 +35,7 @@ pub(super) enum Resource {
     Cluster,
     CapacityProvider,
     Pipe,
+    Rule,
     Schedule,
 }
 
@@ -47,6 +48,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         definition(Resource::Cluster),
         definition(Resource::Pipe),
         policy::definition(),
+        definition(Resource::Rule),
         definition(Resource::Schedule),
         definition(Resource::Service),
         definition(Resource::TaskDefinition),
@@ -63,6 +65,7 @@ fn definition(resource: Resource) -> CustomResourceDefinition {
         Resource::Cluster => ("EcsCluster", "ecscluster"),
         Resource::CapacityProvider => ("EcsCapacityProvider", "ecscp"),
         Resource::Pipe => ("EcsPipe", "ecspipe"),
+        Resource::Rule => ("EcsRule", "ecsrule"),
         Resource::Schedule => ("EcsSchedule", "ecssched"),
         Resource::AppRunner => ("AppRunnerService", "apprunner"),
     };
@@ -137,6 +140,9 @@ fn root(resource: Resource) -> JSONSchemaProps {
         Resource::Pipe => {
             "A pipe as CreatePipe of EventBridge Pipes takes it, which starts an EcsTask for each message of an SQS queue. The name is its Name."
         }
+        Resource::Rule => {
+            "A rule as PutRule of EventBridge takes it, with the Targets of PutTargets, which starts EcsTasks for events. The name is its Name."
+        }
         Resource::Schedule => {
             "A schedule as CreateSchedule of EventBridge Scheduler takes it, which starts EcsTasks. The name is its Name."
         }
@@ -157,6 +163,7 @@ fn root(resource: Resource) -> JSONSchemaProps {
                     Resource::Cluster => status_schema::<ClusterStatus>(),
                     Resource::CapacityProvider => status_schema::<CapacityProviderStatus>(),
                     Resource::Pipe => status_schema::<PipeStatus>(),
+                    Resource::Rule => status_schema::<RuleStatus>(),
                     Resource::Schedule => status_schema::<ScheduleStatus>(),
                     Resource::AppRunner => status_schema::<AppRunnerServiceStatus>(),
                 },
@@ -189,6 +196,10 @@ fn request(resource: Resource) -> JSONSchemaProps {
         Resource::Pipe => described(
             "The request of CreatePipe; the name of the object is the Name.",
             schema(Api::Pipe.tree()),
+        ),
+        Resource::Rule => described(
+            "The request of PutRule with the Targets of PutTargets; the name of the object is the Name.",
+            schema(Api::Rule.tree()),
         ),
         Resource::Schedule => described(
             "The request of CreateSchedule; the name of the object is the Name.",
@@ -245,7 +256,10 @@ fn extensions(resource: Resource) -> Vec<(String, JSONSchemaProps)> {
         Resource::Pipe => pipe_extensions().into(),
         Resource::Schedule => schedule_extensions().into(),
         Resource::AppRunner => app_runner_extensions().into(),
-        Resource::TaskDefinition | Resource::Cluster | Resource::CapacityProvider => Vec::new(),
+        Resource::TaskDefinition
+        | Resource::Cluster
+        | Resource::CapacityProvider
+        | Resource::Rule => Vec::new(),
     }
 }
 
@@ -400,6 +414,7 @@ mod tests {
             "EcsTaskDefinition",
             "EcsService",
             "EcsTask",
+            "EcsRule",
             "EcsSchedule",
             "EcsCapacityProvider",
             "EcsCluster",

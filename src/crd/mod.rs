@@ -10,6 +10,7 @@ mod pipe_status;
 mod pod_schema;
 mod policy;
 mod resource;
+mod rule_status;
 mod rules;
 mod schedule_status;
 mod schema;
@@ -23,6 +24,7 @@ pub use kubernetes::*;
 pub use pipe_status::*;
 pub(crate) use pod_schema::{of_spec, pod_template};
 pub use resource::*;
+pub use rule_status::*;
 pub use schedule_status::*;
 pub use status::*;
 
@@ -170,6 +172,15 @@ impl PipeExtensions {
     pub const MOST_IN_FLIGHT: i64 = 10;
     /// The highest limit of EcsTasks that run.
     pub const MOST_RUNNING_TASKS: i64 = 100_000;
+}
+
+/// The members of an EcsRule's `spec` that `PutRule` and `PutTargets` do not have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RuleExtensions {
+    /// The settings that exist only in Kubernetes: only `pod`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<Kubernetes>,
 }
 
 /// What happens when a schedule is due and tasks that it started before still run, as `concurrencyPolicy` of a CronJob.

@@ -10,7 +10,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     API_VERSION, AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus,
-    ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
+    RuleStatus, ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
 };
 
 /// The `spec` of a custom resource as compact JSON text, with its members sorted by name.
@@ -146,6 +146,8 @@ resources! {
     EcsSchedule(ScheduleStatus), NamespaceResourceScope, "ecsschedules";
     /// Tasks that start for the messages of a queue.
     EcsPipe(PipeStatus), NamespaceResourceScope, "ecspipes";
+    /// Tasks that start for events.
+    EcsRule(RuleStatus), NamespaceResourceScope, "ecsrules";
     /// A service of App Runner.
     AppRunnerService(AppRunnerServiceStatus), NamespaceResourceScope, "apprunnerservices";
     /// The defaults of a namespace.

@@ -28,7 +28,11 @@ pub(super) fn add_rules(resource: Resource, spec: &mut JSONSchemaProps) {
         Resource::TaskDefinition => TASK_DEFINITION,
         Resource::Service => SERVICE,
         Resource::Task => TASK,
-        Resource::AppRunner | Resource::Cluster | Resource::Pipe | Resource::Schedule => &[],
+        Resource::AppRunner
+        | Resource::Cluster
+        | Resource::Pipe
+        | Resource::Rule
+        | Resource::Schedule => &[],
         Resource::CapacityProvider => CAPACITY_PROVIDER,
     };
     for rule in rules {

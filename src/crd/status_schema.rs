@@ -37,8 +37,8 @@ fn plain(schema: &mut Schema) {
 mod tests {
     use super::*;
     use crate::crd::{
-        AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus, ScheduleStatus,
-        ServiceStatus, TaskDefinitionStatus, TaskStatus,
+        AppRunnerServiceStatus, CapacityProviderStatus, ClusterStatus, PipeStatus, RuleStatus,
+        ScheduleStatus, ServiceStatus, TaskDefinitionStatus, TaskStatus,
     };
 
     /// Returns the members of a schema and of all schemas below it, with the reason why one is not valid.
@@ -77,6 +77,7 @@ mod tests {
             ("EcsService", status_schema::<ServiceStatus>()),
             ("EcsTask", status_schema::<TaskStatus>()),
             ("EcsPipe", status_schema::<PipeStatus>()),
+            ("EcsRule", status_schema::<RuleStatus>()),
             ("EcsSchedule", status_schema::<ScheduleStatus>()),
             ("EcsTaskDefinition", status_schema::<TaskDefinitionStatus>()),
         ] {

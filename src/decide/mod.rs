@@ -4,6 +4,7 @@ pub mod app_runner;
 pub mod circuit_breaker;
 pub mod container_state;
 pub mod deployment;
+pub mod ecs_events;
 pub mod failed_tasks;
 pub mod firing;
 pub mod liveness;

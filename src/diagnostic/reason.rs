@@ -227,7 +227,7 @@ reasons! {
         ElasticInferenceDiscontinued => "Elastic Inference no longer exists", "use GPU or Neuron instances";
         EnvironmentFileUnavailable { arn, option } => "{arn} cannot be read here", "pass --env-file {option} or use environment";
         EphemeralStorageTooLarge { value } => "EKS Fargate provides at most 175 GiB, not {value}", "ask for less, or put the data on EFS";
-        EventPatternUnsupported => "events do not reach a CronJob, and the operator has no resource for rules", "for a schedule, use ScheduleExpression; for events, let EventBridge start the tasks, or run a service that reads them from a queue";
+        EventPatternUnsupported => "events do not reach a CronJob", "convert it with --as resources for the operator, which follows rules for events; for a schedule, use ScheduleExpression";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role with which ECS reads secrets, writes logs and pulls images";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA, which is not installed", "install KEDA and pass --with-addon keda to convert, or scale on CPU or memory";
@@ -326,6 +326,7 @@ reasons! {
         ResourceLabelRequired => "ALBRequestCountPerTarget needs a ResourceLabel", "give app/<load balancer>/<id>/targetgroup/<target group>/<id>";
         RoleNameNeedsAccountId { value } => "the account of role {value} is not known", "write the full ARN of the role, or pass --aws-account-id";
         RolesDisabled { value, or } => "role {value} is not used, because iam is none", "pass --iam irsa or --iam pod-identity, or {or}";
+        RuleScheduleUnsupported => "an EcsRule starts tasks for events, and follows no schedule", "move ScheduleExpression to a rule without EventPattern, of which convert --as resources makes an EcsSchedule";
         S3IsNotAFileSystem => "S3 Files volumes are translated only if you allow it", "pass --allow-s3-files if the EFS CSI driver is 3.0 or newer, or use efsVolumeConfiguration";
         SandboxNeedsRuntimeClass => "ISOLATED_SANDBOX needs a RuntimeClass that isolates pods, such as kata", "pass --isolated-sandbox-runtime-class with its name";
         ScalableTargetActionEmpty => "a scheduled action needs MinCapacity or MaxCapacity", "give one of them or both";
@@ -405,7 +406,7 @@ reasons! {
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
-        DeadLetterQueueUnused => "no message is sent when a start fails for good", "watch the events of the CronJob or EcsSchedule, such as FailedCreate and TargetInvocationFailed";
+        DeadLetterQueueUnused => "no message is sent when a start fails for good", "watch the events of the CronJob, EcsSchedule or EcsRule, such as FailedCreate and TargetInvocationFailed";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "nothing to do if {b} may start later; otherwise let no container wait for {a}, or wait with START";
         DeploymentAlarmsNotYet => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";
@@ -429,6 +430,7 @@ reasons! {
         EphemeralStorageNeedsDisk { n } => "the task needs a node with {n} GiB of free disk, and nodes usually have disks of 20 to 80 GiB, so pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
         EssentialExitNeedsController { name, consequence, advice } => "when {name} exits, {consequence}, unless the operator runs", "install the operator; without it, {advice}";
+        EventsNeedQueue { what } => "the operator knows the events of ECS, and not those of {what}", "let a rule in AWS send them to a queue of SQS, and name it in settings.eventQueue of the chart; or read that queue with an EcsPipe";
         ExecutionRoleNotUsedForImagePull { image, role } => "{image} is pulled with {role}, not with the execution role", "allow that role to pull from the repository";
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node of the cluster", "restrict them with placementConstraints if they need certain machines";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";

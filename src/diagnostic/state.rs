@@ -82,6 +82,7 @@ states! {
     InternalError => "The operator has a bug.", "Report it, with the log of the operator.";
     Invalid => "The API server rejects an object as invalid.", "Read the message, and change the spec.";
     InvalidTaskDefinition => "taskDefinition is not a family, family:revision or ARN.", "Correct it.";
+    MatchesEvents => "The rule matches events, and starts tasks.", "";
     MetricsUnavailable => "What scales the service cannot get its metrics, or cannot scale.", "Read the message: install metrics-server or the adapter for the metric, or correct the policy.";
     NameDiffers => "The name of the object is not the one that its spec asks for, or is too long.", "Rename the object, or leave the name out of the spec.";
     NodeNotReady => "The node of a task is not ready.", "Run kubectl describe node.";
@@ -106,6 +107,7 @@ states! {
     RevisionNotFound => "The task definition has no revision of that number.", "Name one that it has.";
     RolledBack => "A deployment failed, and the previous one runs again.", "Read why it failed, and change the spec; the operator does not try it again until then.";
     RollingBack => "A deployment failed, and the previous one is being restored.", "";
+    RuleDisabled => "The State of the rule is DISABLED, so it starts nothing.", "";
     ScalingByPolicies => "What scales the service has the metrics that its policies need.", "";
     ScheduleDisabled => "The State of the schedule is DISABLED, so it starts nothing.", "";
     ScheduleOver => "The schedule is not due any more.", "";
@@ -119,7 +121,7 @@ states! {
     SpareRoomNotKept => "The placeholders that keep room on the nodes of a capacity provider cannot be created.", "Set capacityProviders.spareRoom in the Helm chart, which creates their PriorityClass.";
     SteadyState => "All desired tasks are running, and no others.", "";
     TaintsAwaitRenewal => "The NodePool of a capacity provider does not have the taints of its spec yet, because something that uses it does not tolerate them.", "Renew the services that the message names: ecs-operator renew.";
-    TargetInvocationFailed => "The tasks of a schedule or of a message could not be started.", "Read the message; the operator tries again: for a schedule until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached, for a message when the queue gives it again.";
+    TargetInvocationFailed => "The tasks of a schedule, an event or a message could not be started.", "Read the message; the operator tries again: for a schedule or an event until MaximumEventAgeInSeconds or MaximumRetryAttempts is reached, for a message when the queue gives it again.";
     TargetNotHealthyYet => "A load balancer does not consider a task healthy yet, as with each new task for a while.", "If it lasts: look at the target group, and whether the controller of the load balancer runs.";
     TargetUnhealthy => "A load balancer considers a task unhealthy.", "See the health check of the target group, and the security groups.";
     TaskDefinitionNotAccepted => "The task definition is rejected, or its revision is gone.", "Read the conditions of the EcsTaskDefinition.";

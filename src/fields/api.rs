@@ -107,6 +107,7 @@ const NAMES: &[(Api, &[&str])] = &[
             "DescribeRule",
             "ListTargetsByRule",
             "AWS::Events::Rule",
+            "EcsRule",
         ],
     ),
     (

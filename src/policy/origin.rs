@@ -24,6 +24,7 @@ const fn members(kind: Kind) -> &'static [&'static str] {
         Kind::Secret => &["valueFrom", "credentialsParameter"],
         Kind::MetricNamespace => &["Namespace"],
         Kind::Queue => &["Source"],
+        Kind::EventSource => &["EventPattern"],
         Kind::HostPath => &["sourcePath", "path"],
         Kind::Privilege => &["add", "namespace"],
         Kind::LoadBalancerScheme => &["scheme"],

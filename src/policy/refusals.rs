@@ -101,6 +101,7 @@ fn usual(used: &Use, subject: Subject) -> FieldPath {
         Kind::MetricNamespace => own.field("autoScaling"),
         Kind::FileSystem | Kind::HostPath => definition.field("volumes"),
         Kind::SecretStore | Kind::Secret | Kind::Privilege => containers(),
+        Kind::EventSource => own.field("EventPattern"),
         Kind::Queue => own.field("Source"),
         Kind::LoadBalancerScheme => own.field("kubernetes").field("expose"),
         Kind::CapacityProvider => own.field("capacityProviderStrategy"),

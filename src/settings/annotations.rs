@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     ANNOTATION_PREFIX, BEGUN, Compute, EssentialExit, Iam, ImagePullPolicy, LONGEST_SECONDS,
-    RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, SCHEDULED_AT, START_DEPLOYMENT, STOP_DEPLOYMENT,
-    SecretStore, Settings, SpotFallback, TargetGroups, add_identity, identities, is_account_id,
-    is_duration, is_gpu_resource, is_security_group, parse_identity,
+    RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, RULE_DEPTH, SCHEDULED_AT, START_DEPLOYMENT,
+    STOP_DEPLOYMENT, SecretStore, Settings, SpotFallback, TargetGroups, add_identity, identities,
+    is_account_id, is_duration, is_gpu_resource, is_security_group, parse_identity,
 };
 use crate::diagnostic::{Diagnostics, FieldPath, Message, Subject, advice};
 
@@ -83,7 +83,7 @@ impl Settings {
 const fn requests_of(subject: Subject) -> &'static [&'static str] {
     match subject {
         Subject::Service => &[RENEW_DEPLOYMENT, ROLL_BACK_DEPLOYMENT, STOP_DEPLOYMENT],
-        Subject::Task => &[BEGUN, SCHEDULED_AT],
+        Subject::Task => &[BEGUN, RULE_DEPTH, SCHEDULED_AT],
         Subject::AppRunnerService => &[START_DEPLOYMENT],
         Subject::TaskDefinition
         | Subject::Cluster

@@ -1,6 +1,12 @@
 //! Loads what starts tasks: schedules, rules and pipes.
 
-use super::{link::Plan, load::Loader, read::Problem, schedule::AlsoOfSchedule, unit::Content};
+use super::{
+    link::Plan,
+    load::Loader,
+    read::Problem,
+    schedule::{AlsoOfRule, AlsoOfSchedule},
+    unit::Content,
+};
 use crate::{
     crd,
     diagnostic::{FieldPath, Subject},
@@ -29,10 +35,10 @@ impl Loader<'_> {
 
     pub(super) fn rule(&mut self, plan: &Plan, target: usize) -> Result<Content, Problem> {
         let root = FieldPath::root(Subject::Rule);
-        let mut overrides = None;
+        let mut also = AlsoOfRule::default();
         let request = self.read(plan.lead(), root, |reader, node| {
             let (request, found) = reader.rule(node, target);
-            overrides = found;
+            also = found;
             request
         })?;
         let choice = plan.task_definition();
@@ -41,7 +47,8 @@ impl Loader<'_> {
         Ok(Content::Rule(Box::new(RuleInput {
             request,
             target,
-            overrides,
+            overrides: also.overrides,
+            extensions: also.extensions,
             task_definition: task_definition.transpose()?,
         })))
     }

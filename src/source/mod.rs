@@ -88,8 +88,8 @@ pub use kind::{Form, Kind};
 pub use placeholder::{Fill, parse_fill};
 pub use read::{Problem, texts};
 pub use spec::{
-    read_app_runner_service, read_capacity_provider, read_cluster, read_pipe, read_schedule,
-    read_service, read_task, read_task_definition,
+    read_app_runner_service, read_capacity_provider, read_cluster, read_pipe, read_rule,
+    read_schedule, read_service, read_task, read_task_definition,
 };
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};

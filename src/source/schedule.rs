@@ -40,6 +40,15 @@ pub(super) struct AlsoOfSchedule {
     pub(super) extensions: crd::ScheduleExtensions,
 }
 
+/// What the document of a rule says besides the request.
+#[derive(Debug, Default)]
+pub(super) struct AlsoOfRule {
+    /// What the text in `Input` of one of its targets says.
+    pub(super) overrides: Option<ecs::TaskOverride>,
+    /// What AWS does not have.
+    pub(super) extensions: crd::RuleExtensions,
+}
+
 impl Reader<'_> {
     /// Reads a schedule, the overrides in the input of its target, and what AWS does not have.
     pub(super) fn schedule(&self, document: Node<'_>) -> (Request<ecs::Schedule>, AlsoOfSchedule) {
@@ -143,17 +152,57 @@ impl Reader<'_> {
         sink.reject(Trail::Field(&root, name), message);
     }
 
+    /// Reads a rule, and what AWS does not have.
+    fn any_rule(
+        &self,
+        document: Node<'_>,
+        check: impl FnOnce(&ecs::Rule, &mut Sink),
+    ) -> (Request<ecs::Rule>, crd::RuleExtensions) {
+        let mut sink = Sink::default();
+        let (mut body, annotations) = self.open(document, &mut sink);
+        let extensions = crd::RuleExtensions {
+            kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
+        };
+        if self.entry.form.envelope == Envelope::Resource {
+            self.name(&mut body);
+        }
+        let rule: ecs::Rule = self.body(body, Api::Rule, &mut sink);
+        check(&rule, &mut sink);
+        (self.finish(rule, annotations, sink), extensions)
+    }
+
+    /// Reads a rule with all its targets, and what AWS does not have.
+    pub(super) fn rule_with_targets(
+        &self,
+        document: Node<'_>,
+    ) -> (Request<ecs::Rule>, crd::RuleExtensions) {
+        self.any_rule(document, |rule, sink| {
+            let root = Trail::Root(&self.root);
+            let list = Trail::Field(&root, "Targets");
+            for (index, target) in rule.targets.iter().enumerate() {
+                let at = Trail::Element(&list, index);
+                if !starts_tasks(target) {
+                    let id = target.id.clone().unwrap_or_default();
+                    sink.diagnostics
+                        .report(at.path(), Message::RuleTargetNotRead { id });
+                } else if let Some(text) = target.input.as_deref() {
+                    let _overrides = self.overrides(text, Trail::Field(&at, "Input"), sink);
+                }
+            }
+        })
+    }
+
     /// Reads a rule, and the overrides in the input of one of its targets. What is found in other targets is said where
     /// these are read; one that does not start tasks is not read.
     pub(super) fn rule(
         &self,
         document: Node<'_>,
         target: usize,
-    ) -> (Request<ecs::Rule>, Option<ecs::TaskOverride>) {
+    ) -> (Request<ecs::Rule>, AlsoOfRule) {
         let mut overrides = None;
         let mut others = Vec::new();
         let mut is_first = true;
-        let mut request = self.request(document, Api::Rule, |rule: &ecs::Rule, sink| {
+        let (mut request, extensions) = self.any_rule(document, |rule, sink| {
             let root = Trail::Root(&self.root);
             let list = Trail::Field(&root, "Targets");
             for (index, other) in rule.targets.iter().enumerate() {
@@ -187,7 +236,11 @@ impl Reader<'_> {
         request
             .left_out
             .retain(|path| target_of(path).is_none_or(|index| index == target));
-        (request, overrides)
+        let also = AlsoOfRule {
+            overrides,
+            extensions,
+        };
+        (request, also)
     }
 
     /// Reads a pipe, and what AWS does not have.

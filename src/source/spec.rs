@@ -100,6 +100,17 @@ pub fn read_pipe(name: &str, spec: &str) -> (ecs::Pipe, crd::PipeExtensions, Dia
     (request, extensions, diagnostics)
 }
 
+/// Reads the spec of the EcsRule of this name as JSON text, with what AWS does not have. What is wrong with any of its
+/// targets is reported; invalid values are left out.
+#[must_use]
+pub fn read_rule(name: &str, spec: &str) -> (ecs::Rule, crd::RuleExtensions, Diagnostics) {
+    let read = read(Kind::Rule, Some(name), spec, |reader, node| {
+        reader.rule_with_targets(node)
+    });
+    let ((request, diagnostics), extensions) = read;
+    (request, extensions, diagnostics)
+}
+
 /// Reads the spec of the AppRunnerService of this name as JSON text, with what AWS does not have. Invalid values are
 /// reported and left out; so is a reference to an auto scaling configuration that is not known here.
 #[must_use]

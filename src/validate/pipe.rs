@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Arn, Task, TaskTemplate,
+    Queue, Task, TaskTemplate,
     arn::has_placeholder,
     schedule::{is_cluster, place_in_pipe, run_task},
     start::{message_of_pattern, report_input},
@@ -44,19 +44,6 @@ pub struct Pipe {
     pub log_level: Option<String>,
     /// Whether messages may be logged.
     pub logs_messages: bool,
-}
-
-/// A queue of SQS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Queue {
-    /// Its ARN.
-    pub arn: String,
-    /// Its region, which the messages say too.
-    pub region: String,
-    /// Its address.
-    pub url: String,
-    /// Whether messages of a group have an order.
-    pub is_fifo: bool,
 }
 
 /// The members of a message that a path can begin with.
@@ -189,23 +176,11 @@ pub fn place_pipe_tasks(pipe: &Pipe, findings: &Diagnostics) -> Diagnostics {
 /// Returns the queue of an ARN such as `arn:aws:sqs:eu-west-1:123456789012:orders`.
 fn queue(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> Option<Queue> {
     let text = raw.source.as_deref()?;
-    let found = Arn::parse(text).filter(|arn| {
-        arn.service == "sqs" && !arn.region.is_empty() && !arn.resource.contains([':', '/'])
-    });
-    let Some(arn) = found else {
+    let found = Queue::of_arn(text);
+    if found.is_none() {
         sink.report(root.field("Source"), Message::PipeSourceUnsupported);
-        return None;
-    };
-    let suffix = if arn.partition == "aws-cn" { ".cn" } else { "" };
-    Some(Queue {
-        arn: text.to_owned(),
-        region: arn.region.to_owned(),
-        url: format!(
-            "https://sqs.{}.amazonaws.com{suffix}/{}/{}",
-            arn.region, arn.account, arn.resource
-        ),
-        is_fifo: arn.resource.strip_suffix(".fifo").is_some(),
-    })
+    }
+    found
 }
 
 fn filters(raw: &ecs::Pipe, root: &FieldPath, sink: &mut Diagnostics) -> Vec<Pattern> {

@@ -112,7 +112,7 @@ impl RuleInput {
 }
 
 /// Whether a path is about this target of a rule, or about none.
-fn is_of(path: &FieldPath, target: usize) -> bool {
+pub(super) fn is_of(path: &FieldPath, target: usize) -> bool {
     match path.segments() {
         [Segment::Member(list), Segment::Element(index), ..] if list == "Targets" => {
             *index == target

@@ -17,6 +17,7 @@
 mod app_runner;
 mod auto_deployments;
 mod aws;
+mod buses;
 mod capacity;
 mod cloud_watch;
 mod cluster;
@@ -39,6 +40,7 @@ mod policies;
 mod prometheus;
 mod proxy;
 mod rights;
+mod rules;
 mod scans;
 mod scheduled;
 mod schedules;

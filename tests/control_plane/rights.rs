@@ -21,7 +21,7 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("get", "storage.k8s.io", _)
         | ("get", "snapshot.storage.k8s.io", "volumesnapshotcontents") => true,
         // Other tests see volumes released, tasks stopped and expired, old revisions forgotten and returned to, services
-        // scaled by what their tasks use, capacity providers, schedules and pipes with the tasks that they start, and what
+        // scaled by what their tasks use, capacity providers, schedules, rules and pipes with the tasks that they start, and what
         // App Runner services make.
         ("list", "metrics.k8s.io", "pods")
         | ("delete", "", "persistentvolumes" | "pods")
@@ -30,11 +30,14 @@ fn is_excused((verb, group, resource): &Right) -> bool {
         | ("list", "apps", "replicasets")
         | ("create" | "delete" | "get", "ecs-operator.dev", "ecstasks")
         | ("delete" | "get", "ecs-operator.dev", "ecsschedules")
-        | ("get", "ecs-operator.dev", "ecspipes")
+        | ("get", "ecs-operator.dev", "ecspipes" | "ecsrules")
         | (
             "patch",
             "ecs-operator.dev",
-            "ecspipes/status" | "ecsschedules/status" | "apprunnerservices/status",
+            "ecspipes/status"
+            | "ecsrules/status"
+            | "ecsschedules/status"
+            | "apprunnerservices/status",
         )
         | ("get", "ecs-operator.dev", "ecstaskdefinitions")
         | ("create" | "patch", "ecs-operator.dev", "ecstaskdefinitions" | "ecsservices")

@@ -17,13 +17,17 @@
 - apiGroups: [ecs-operator.dev]
   resources: [ecspipes]
   verbs: [get, list, watch]
+# Rules start tasks for events.
+- apiGroups: [ecs-operator.dev]
+  resources: [ecsrules]
+  verbs: [get, list, watch]
 # Schedules start tasks; one that will start nothing more can ask to be deleted.
 - apiGroups: [ecs-operator.dev]
   resources: [ecsschedules]
   verbs: [get, list, watch, delete]
 # Their status reports the result.
 - apiGroups: [ecs-operator.dev]
-  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecspipes/status, ecsschedules/status, apprunnerservices/status]
+  resources: [ecstaskdefinitions/status, ecsservices/status, ecstasks/status, ecsclusters/status, ecspipes/status, ecsrules/status, ecsschedules/status, apprunnerservices/status]
   verbs: [patch]
 # A service that leaves its count to an autoscaler gets one to begin with.
 - apiGroups: [ecs-operator.dev]

@@ -4,6 +4,7 @@ pub(super) mod catch_up;
 pub(super) mod child;
 pub(super) mod child_kind;
 pub(super) mod children;
+pub(super) mod departed;
 pub(super) mod in_flight;
 pub(super) mod known;
 pub(super) mod lenient;

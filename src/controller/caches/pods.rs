@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 
-use super::{owner::Owner, stopped_tasks::StoppedTasks};
+use super::{departed::Departed, owner::Owner, stopped_tasks::StoppedTasks};
 use crate::{
     decide::{pod_state::PodState, scaling::usage::Reserved},
     translate::{SERVICE, TASK},
@@ -21,6 +21,8 @@ pub(crate) struct Pods {
     by_owner: Mutex<HashMap<Owner, ByName>>,
     /// The stopped tasks that changes of pods have shown.
     pub(crate) stopped: StoppedTasks,
+    /// Those of services that are gone.
+    pub(crate) departed: Departed,
 }
 
 impl Pods {
@@ -82,6 +84,7 @@ impl Pods {
         }
         if let Some(pod) = pods.remove(name) {
             self.stopped.gone(&owner, &pod);
+            self.departed.add(&owner, &pod, Timestamp::now());
         }
         if pods.is_empty() {
             by_owner.remove(&owner);
@@ -106,6 +109,7 @@ impl Pods {
                 let is_there = listed.contains(pod.uid.as_str());
                 if !is_there {
                     self.stopped.gone(owner, pod);
+                    self.departed.add(owner, pod, Timestamp::now());
                 }
                 is_there
             });

@@ -31,13 +31,14 @@ use crate::{
         pipe::PIPES,
         process::controllers::{again, reconcile},
         readings::end_minute,
+        rule::RULES,
         schedule::SCHEDULES,
         service::Renewals,
         volumes::{delete_released, delete_those_unneeded},
     },
     crd::{
-        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
-        EcsTask, EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition,
     },
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
@@ -54,6 +55,7 @@ enum Waiting {
     Service(ObjectRef<EcsService>),
     Task(ObjectRef<EcsTask>),
     Pipe(ObjectRef<EcsPipe>),
+    Rule(ObjectRef<EcsRule>),
     Schedule(ObjectRef<EcsSchedule>),
     AppRunner(ObjectRef<AppRunnerService>),
 }
@@ -66,6 +68,7 @@ struct Queues {
     services: UnboundedReceiver<ObjectRef<EcsService>>,
     tasks: UnboundedReceiver<ObjectRef<EcsTask>>,
     pipes: UnboundedReceiver<ObjectRef<EcsPipe>>,
+    rules: UnboundedReceiver<ObjectRef<EcsRule>>,
     schedules: UnboundedReceiver<ObjectRef<EcsSchedule>>,
     app_runner_services: UnboundedReceiver<ObjectRef<AppRunnerService>>,
 }
@@ -82,6 +85,7 @@ impl Queues {
             services: of_kind(cx),
             tasks: of_kind(cx),
             pipes: of_kind(cx),
+            rules: of_kind(cx),
             schedules: of_kind(cx),
             app_runner_services: of_kind(cx),
         }
@@ -138,6 +142,7 @@ impl Replica {
             &POLICIES,
             &NAMESPACES,
             &PIPES,
+            &RULES,
             &SCHEDULES,
             &APP_RUNNER_SERVICES,
         ] {
@@ -224,6 +229,7 @@ impl Replica {
             Waiting::Service(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Task(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Pipe(name) => Box::pin(attempt(cx, name)).await,
+            Waiting::Rule(name) => Box::pin(attempt(cx, name)).await,
             Waiting::Schedule(name) => Box::pin(attempt(cx, name)).await,
             Waiting::AppRunner(name) => Box::pin(attempt(cx, name)).await,
         };
@@ -247,6 +253,7 @@ impl Replica {
             services,
             tasks,
             pipes,
+            rules,
             schedules,
             app_runner_services,
         } = &mut self.queues;
@@ -257,6 +264,7 @@ impl Replica {
         drain(services, waiting, Waiting::Service);
         drain(tasks, waiting, Waiting::Task);
         drain(pipes, waiting, Waiting::Pipe);
+        drain(rules, waiting, Waiting::Rule);
         drain(schedules, waiting, Waiting::Schedule);
         drain(app_runner_services, waiting, Waiting::AppRunner);
     }

@@ -20,8 +20,8 @@ use crate::{
         kind::{Reconciled, differs},
     },
     crd::{
-        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
-        EcsTask, EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition,
     },
     settings::SERVICE_REVISION,
 };
@@ -41,6 +41,7 @@ pub(super) fn observe(cx: &Context, place: &Place, object: &Value, gone: bool) {
         }
         ("ecs-operator.dev", "ecsservices") => resource::<EcsService>(cx, object, gone),
         ("ecs-operator.dev", "ecspipes") => resource::<EcsPipe>(cx, object, gone),
+        ("ecs-operator.dev", "ecsrules") => resource::<EcsRule>(cx, object, gone),
         ("ecs-operator.dev", "ecsschedules") => resource::<EcsSchedule>(cx, object, gone),
         ("ecs-operator.dev", "ecstasks") => resource::<EcsTask>(cx, object, gone),
         ("apps", "controllerrevisions") => observe_revision(cx, object, gone),

@@ -12,11 +12,11 @@ use crate::{
     controller::{
         context::Context,
         error::Error,
-        permitted::{NotPermitted, pods_permitted},
-        refusal::Refusal,
         sqs::Received,
-        started_task::{Created, FAILED, SUCCEEDED, create, is_own, of_task, result},
-        task::wanted,
+        started_task::{
+            Created, FAILED, SUCCEEDED, Start, create_unless_rejected, of_task, result,
+            why_not_created,
+        },
     },
     crd::EcsTask,
     decide::start::{Decision, Refused, for_message},
@@ -77,7 +77,7 @@ pub(super) async fn handle(
         Ok(fate) => fate,
         Err(error) => Fate::Left {
             reason: StateReason::TargetInvocationFailed.into(),
-            why: why_not_created(&error, is_constant(accepted)),
+            why: why_not(&error, is_constant(accepted)),
             fails: true,
         },
     }
@@ -99,18 +99,12 @@ async fn start(
         return Ok(fate);
     }
     let task = ecs_task(pipe, accepted, message, request, visibility_timeout)?;
-    let planned: EcsTask = serde_json::from_value(serde_json::to_value(&task)?)?;
-    // Like RunTask, which refuses it: the message is not lost, and goes where the queue sends it.
-    let Some(refusal) = refusal(cx, &planned).await else {
-        return Ok(match create(cx, &task, PIPE).await? {
-            Created::Now => begun(accepted, task.name_any()),
-            Created::Before => found(accepted, task.name_any()),
-        });
+    let refusal = match create_unless_rejected(cx, &task, PIPE).await? {
+        Start::Created(Created::Now) => return Ok(begun(accepted, task.name_any())),
+        Start::Created(Created::Before) => return Ok(found(accepted, task.name_any())),
+        // The message is not lost, and goes where the queue sends it.
+        Start::Rejected(refusal) => refusal,
     };
-    if is_own(cx, &task, PIPE).await? == Some(true) {
-        // What has changed since then does not matter.
-        return Ok(found(accepted, task.name_any()));
-    }
     let why = if is_constant(accepted) {
         refusal.message
     } else {
@@ -167,24 +161,6 @@ async fn earlier(cx: &Context, work: &Work, message: &Received) -> Result<Option
     })
 }
 
-/// Returns why the operator would reject an EcsTask.
-async fn refusal(cx: &Context, task: &EcsTask) -> Option<Refusal> {
-    let namespace = task.namespace().unwrap_or_default();
-    let objects = match wanted(task, cx) {
-        Ok(Some(objects)) => objects,
-        Ok(None) => {
-            let why = "the task definition has no revision yet, or it is not known yet what the namespace may use";
-            return Some(Refusal::new(StateReason::NotAccepted, why));
-        }
-        Err(refusal) => return Some(refusal),
-    };
-    let objects: Vec<_> = objects.iter().map(|object| &object.body).collect();
-    match pods_permitted(cx, &namespace, &objects).await {
-        Err(NotPermitted::Refused(refusal)) => Some(refusal),
-        Ok(()) | Err(NotPermitted::NotYet) => None,
-    }
-}
-
 /// Whether the EcsTasks of a pipe have nothing of their messages.
 fn is_constant(accepted: &Accepted) -> bool {
     accepted.pipe.task.dynamic.is_empty() && accepted.pipe.input.is_none()
@@ -209,28 +185,12 @@ fn why_no_task(refused: &Refused) -> String {
     }
 }
 
-/// What the message of the API server about a quota begins with. It has nothing of the object.
-const QUOTA: &str = "exceeded quota: ";
-
-/// Says why an EcsTask could not be created. The API server and webhooks repeat what is in it.
-fn why_not_created(error: &Error, is_constant: bool) -> String {
-    let Error::Api { source, .. } = error else {
-        return match error {
-            Error::NotOwned { .. } => error.to_string(),
-            _ => "its EcsTask could not be created".to_owned(),
-        };
-    };
-    if is_constant {
-        return error.to_string();
+/// Says why an EcsTask could not be created, without anything of its message.
+fn why_not(error: &Error, is_constant: bool) -> String {
+    match error {
+        Error::Api { .. } if is_constant => error.to_string(),
+        _ => why_not_created(error),
     }
-    let kube::Error::Api(status) = &**source else {
-        return "the API server does not answer".to_owned();
-    };
-    let (reason, code) = (&status.reason, status.code);
-    let quota = status.message.find(QUOTA);
-    let quota = quota.and_then(|start| status.message.get(start..));
-    let quota = quota.map(|quota| format!(": {quota}")).unwrap_or_default();
-    format!("the API server refuses its EcsTask: {reason} (HTTP status {code}){quota}")
 }
 
 #[cfg(test)]
@@ -253,13 +213,13 @@ mod tests {
     fn nothing_of_a_message_is_told() {
         let refused = of_api(422, "Invalid", "spec.count: Invalid value: \"secret\"");
         assert_eq!(
-            why_not_created(&refused, false),
+            why_not(&refused, false),
             "the API server refuses its EcsTask: Invalid (HTTP status 422)"
         );
-        assert!(why_not_created(&refused, true).contains("secret"));
+        assert!(why_not(&refused, true).contains("secret"));
         let quota = "ecstasks \"orders-1\" is forbidden: exceeded quota: small, used: 3";
         assert_eq!(
-            why_not_created(&of_api(403, "Forbidden", quota), false),
+            why_not(&of_api(403, "Forbidden", quota), false),
             "the API server refuses its EcsTask: Forbidden (HTTP status 403): exceeded quota: small, used: 3"
         );
         for refused in [

@@ -33,10 +33,11 @@ pub fn is_namespace(manifest: &Value) -> bool {
     is_of_kind(manifest, "Namespace")
 }
 
-/// Whether a manifest is a schedule or a pipe. It starts tasks later, and nothing when it is applied.
+/// Whether a manifest is a schedule, a rule or a pipe. It starts tasks later, and nothing when it is applied.
 #[must_use]
 pub fn is_starter(manifest: &Value) -> bool {
-    is_of_kind(manifest, "EcsSchedule") || is_of_kind(manifest, "EcsPipe")
+    let kinds = ["EcsPipe", "EcsRule", "EcsSchedule"];
+    kinds.iter().any(|kind| is_of_kind(manifest, kind))
 }
 
 /// Whether a manifest is an App Runner service, from which the operator makes what is compared.

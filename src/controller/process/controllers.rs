@@ -15,8 +15,8 @@ use tokio::sync::watch as signal;
 use crate::{
     controller::{context::Context, error::Error, kind::Reconciled},
     crd::{
-        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
-        EcsTask, EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition,
     },
 };
 
@@ -31,6 +31,7 @@ pub(crate) async fn run_controllers(
         run::<EcsService>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsTask>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsPipe>(cx.clone(), concurrency, stopped.clone()),
+        run::<EcsRule>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsSchedule>(cx.clone(), concurrency, stopped.clone()),
         run::<AppRunnerService>(cx.clone(), concurrency, stopped.clone()),
         run::<EcsCluster>(cx.clone(), concurrency, stopped.clone()),

@@ -12,6 +12,7 @@ use crate::{
         capacity_provider::CAPACITY_PROVIDERS,
         error::code,
         pipe::PIPES,
+        rule::RULES,
         schedule::SCHEDULES,
     },
     settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
@@ -128,10 +129,11 @@ impl Cluster {
 }
 
 /// The kinds of custom resources that definitions of an older version do not have.
-pub(crate) static NEWER: [&ChildKind; 4] = [
+pub(crate) static NEWER: [&ChildKind; 5] = [
     &APP_RUNNER_SERVICES,
     &CAPACITY_PROVIDERS,
     &PIPES,
+    &RULES,
     &SCHEDULES,
 ];
 

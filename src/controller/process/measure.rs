@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     controller::{context::Context, kind::Reconciled as _},
     crd::{
-        ACCEPTED, AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule,
+        ACCEPTED, AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
         EcsService, EcsTask, EcsTaskDefinition, READY,
     },
     decide::{app_runner, firing, liveness},
@@ -58,11 +58,7 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     };
     metrics.in_state(EcsSchedule::KIND, "Enabled", in_state(firing::ENABLED));
     metrics.in_state(EcsSchedule::KIND, "Disabled", in_state(firing::DISABLED));
-    let pipes = cx.pipes.store.state();
-    for (state, name) in [("RUNNING", "Running"), ("STOPPED", "Stopped")] {
-        let is = |pipe: &&Arc<EcsPipe>| pipe.status.current_state.as_deref() == Some(state);
-        metrics.in_state(EcsPipe::KIND, name, pipes.iter().filter(is).count());
-    }
+    measure_starters(cx, metrics);
     let of_app_runner = cx.app_runner_services.store.state();
     for (state, status) in [
         ("Running", app_runner::RUNNING),
@@ -77,6 +73,20 @@ pub(crate) fn measure(cx: &Context, metrics: &Metrics) {
     }
     for (status, count) in count_tasks(cx) {
         metrics.in_state(EcsTask::KIND, status, count);
+    }
+}
+
+/// Counts what starts tasks for messages and events.
+fn measure_starters(cx: &Context, metrics: &Metrics) {
+    let pipes = cx.pipes.store.state();
+    for (state, name) in [("RUNNING", "Running"), ("STOPPED", "Stopped")] {
+        let is = |pipe: &&Arc<EcsPipe>| pipe.status.current_state.as_deref() == Some(state);
+        metrics.in_state(EcsPipe::KIND, name, pipes.iter().filter(is).count());
+    }
+    let rules = cx.rules.store.state();
+    for (state, name) in [("ENABLED", "Enabled"), ("DISABLED", "Disabled")] {
+        let is = |rule: &&Arc<EcsRule>| rule.status.state.as_deref() == Some(state);
+        metrics.in_state(EcsRule::KIND, name, rules.iter().filter(is).count());
     }
 }
 

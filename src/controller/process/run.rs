@@ -32,7 +32,7 @@ use crate::{
             CloudWatch, CloudWatchOptions, Prometheus, PrometheusOptions, measure_services,
         },
         registries::{Registries, RegistryOptions},
-        service,
+        rule, service,
         sqs::{Sqs, SqsOptions},
         volumes::delete_released,
     },
@@ -41,6 +41,7 @@ use crate::{
     server::{self, Health, Metrics},
     settings::{Mode, Settings, WorkloadTarget},
     telemetry::Level,
+    validate::Queue,
 };
 
 /// How long reconciles in progress may take after a shutdown request. The process is killed 30 seconds after that
@@ -72,6 +73,8 @@ pub struct Options {
     pub cloud_watch: Option<CloudWatchOptions>,
     /// Where SQS is, if the operator reads any queues.
     pub sqs: Option<SqsOptions>,
+    /// The queue to which rules in AWS send events for EcsRules, if there is one.
+    pub event_queue: Option<Queue>,
     /// The registries that say which images tags name, if any are asked.
     pub registries: Option<RegistryOptions>,
     /// Which findings in images hold a deployment back; `None` if none do.
@@ -184,6 +187,7 @@ impl Operator {
         cx.prometheus = options.prometheus.clone().map(Prometheus::new);
         cx.cloud_watch = options.cloud_watch.clone().map(CloudWatch::new);
         cx.sqs = options.sqs.clone().map(Sqs::new).map(Arc::new);
+        cx.event_queue = options.event_queue.clone();
         cx.registries = options.registries.clone().map(Registries::new);
         cx.scan_rules.clone_from(&options.scan_rules);
         cx.lookups = options.auto_deployments.map(Lookups::new);
@@ -283,9 +287,10 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
     };
     tokio::select! {
         // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
-        ((), ()) = futures::future::join(
+        ((), (), ()) = futures::future::join3(
             run_controllers(cx, concurrency, stopped.clone()),
-            cx.pollers.until(stopped),
+            cx.pollers.until(stopped.clone()),
+            rule::follow_bus(cx, stopped),
         ) => {}
         () = measure_services(cx) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are aborted"),

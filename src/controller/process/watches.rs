@@ -21,12 +21,13 @@ use crate::{
         context::Context,
         kind::Reconciled,
         pipe::PIPES,
+        rule::RULES,
         service,
         volumes::delete_unclaimed,
     },
     crd::{
-        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsSchedule, EcsService,
-        EcsTask, EcsTaskDefinition,
+        AppRunnerService, EcsCapacityProvider, EcsCluster, EcsPipe, EcsRule, EcsSchedule,
+        EcsService, EcsTask, EcsTaskDefinition,
     },
     settings::Settings,
 };
@@ -103,6 +104,8 @@ fn start_newer(
             start_of::<EcsCapacityProvider>(watches, cx, Some(kind), namespace);
         } else if *kind == PIPES {
             start_of::<EcsPipe>(watches, cx, Some(kind), namespace);
+        } else if *kind == RULES {
+            start_of::<EcsRule>(watches, cx, Some(kind), namespace);
         } else {
             start_of::<EcsSchedule>(watches, cx, Some(kind), namespace);
         }

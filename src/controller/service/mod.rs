@@ -62,6 +62,7 @@ use crate::{
         kind::{OfKind, Reconciled},
         permitted::NotPermitted,
         refusal::Refusal,
+        rule::ask_rules_in,
         status::whole_seconds,
         task_definition::named,
     },
@@ -105,6 +106,8 @@ impl Reconciled for EcsService {
         let user = user(&self);
         let done = reconcile(self.clone(), cx.clone()).await;
         self.ask_app_runner(&cx);
+        // Also because of its pods, whose changes trigger this.
+        ask_rules_in(&cx, &self.namespace().unwrap_or_default());
         if done.is_ok() {
             cx.children.heard(&user);
         }

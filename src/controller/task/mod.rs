@@ -37,6 +37,7 @@ use crate::{
         error::Error,
         kind::{OfKind, Reconciled},
         pipe::ask_pipe_of,
+        rule::ask_rules_in,
         schedule::ask_schedule_of,
         status::whole_seconds,
         task_definition::named,
@@ -108,6 +109,7 @@ impl Reconciled for EcsTask {
         cx.ask(ObjectRef::from_obj(self));
         ask_schedule_of(cx, self);
         ask_pipe_of(cx, self);
+        ask_rules_in(cx, &self.namespace().unwrap_or_default());
     }
 
     fn gone(&self, cx: &Context) {
@@ -171,6 +173,7 @@ async fn reconcile(task: Arc<EcsTask>, cx: Arc<Context>) -> Result<Action, Error
         tell(&cx, &task, &before, status);
         ask_schedule_of(&cx, &task);
         ask_pipe_of(&cx, &task);
+        ask_rules_in(&cx, &task.namespace().unwrap_or_default());
     }
     for pod in &progress.released {
         release(&cx, &task.namespace().unwrap_or_default(), pod).await?;

@@ -15,7 +15,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Name of the rule, unique on its event bus.",
         limits: Limits { max_length: Some(64), characters: Characters::Letters("-_."), ..Limits::NONE },
         outcome: Outcome::Translated,
-        target: "the name of the CronJob, and label `ecs-operator.dev/task`; with several targets of ECS, NAME-ID for each of them",
+        target: "the name of the CronJob, EcsSchedule or EcsRule; of a CronJob also the label `ecs-operator.dev/task`; with several targets of ECS, NAME-ID for each of them",
         shape: "PutRule",
         ..FIELD
     },
@@ -24,9 +24,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "When tasks start, in UTC: `rate(VALUE UNIT)` or `cron(FIELDS)`.",
         limits: Limits { max_length: Some(256), ..Limits::NONE },
         outcome: Outcome::Translated,
-        reasons: &[Reason::InvalidValue, Reason::RateAnchoredToClock, Reason::RateBeginsAtOnce, Reason::RequiredField, Reason::ScheduleNeverFires, Reason::ScheduleNotExpressibleAsCronJob],
+        reasons: &[Reason::InvalidValue, Reason::RateAnchoredToClock, Reason::RateBeginsAtOnce, Reason::RequiredField, Reason::RuleScheduleUnsupported, Reason::ScheduleNeverFires, Reason::ScheduleNotExpressibleAsCronJob],
         target: "`ScheduleExpression` of an EcsSchedule; of a CronJob: `schedule`",
-        rule: "EcsSchedule: rate(): `RateBeginsAtOnce`; CronJob: L, W, #, a year, or a rate() that does not divide an hour or a day evenly: `ScheduleNotExpressibleAsCronJob`; any other rate(): `RateAnchoredToClock`; always: not rate() or cron(): `InvalidValue`, a time that does not exist: `ScheduleNeverFires`",
+        rule: "with EventPattern, in an EcsRule: `RuleScheduleUnsupported`; EcsSchedule: rate(): `RateBeginsAtOnce`; CronJob: L, W, #, a year, or a rate() that does not divide an hour or a day evenly: `ScheduleNotExpressibleAsCronJob`; any other rate(): `RateAnchoredToClock`; always: not rate() or cron(): `InvalidValue`, a time that does not exist: `ScheduleNeverFires`",
         shape: "PutRule",
         ..FIELD
     },
@@ -35,8 +35,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Which events start tasks, as a JSON text.",
         limits: Limits { max_length: Some(4096), ..Limits::NONE },
         outcome: Outcome::Rejected,
-        reasons: &[Reason::EventPatternUnsupported, Reason::InvalidEventPattern],
-        rule: "no events reach a CronJob: `EventPatternUnsupported`; not a pattern: `InvalidEventPattern`",
+        reasons: &[Reason::EventPatternUnsupported, Reason::EventsNeedQueue, Reason::InvalidEventPattern],
+        target: "`EventPattern` of an EcsRule",
+        rule: "no events reach a CronJob: `EventPatternUnsupported`; beside `ScheduleExpression`, in an EcsRule: `RuleScheduleUnsupported`; not of ECS, for an EcsRule: `EventsNeedQueue`; not a pattern: `InvalidEventPattern`",
         shape: "PutRule",
         ..FIELD
     },
@@ -47,7 +48,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["ENABLED", "DISABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"], ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::SuspendedRunIsMadeUp],
-        target: "`suspend` of the CronJob",
+        target: "`suspend` of the CronJob; `State` of the EcsRule",
         rule: "DISABLED: `SuspendedRunIsMadeUp`",
         shape: "PutRule",
         ..FIELD
@@ -92,8 +93,9 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Name or ARN of the event bus of the rule.",
         default: Some("default"),
         outcome: Outcome::Rejected,
-        reasons: &[Reason::ScheduleNeedsDefaultBus],
-        rule: "not `default`, with a schedule: `ScheduleNeedsDefaultBus`",
+        reasons: &[Reason::EventsNeedQueue, Reason::ScheduleNeedsDefaultBus],
+        target: "`EventBusName` of an EcsRule, which gets the events of ECS only on `default`",
+        rule: "not `default`, with a schedule: `ScheduleNeedsDefaultBus`; for an EcsRule: `EventsNeedQueue`",
         shape: "PutRule",
         ..FIELD
     },
@@ -114,7 +116,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(64), characters: Characters::Letters("-_."), ..Limits::NONE },
         outcome: Outcome::Translated,
         reasons: &[Reason::InvalidValue],
-        target: "the end of the name of the CronJob, if the rule has several targets of ECS",
+        target: "the end of the name of the CronJob, EcsSchedule or EcsRule, if the rule has several targets of ECS",
         rule: "the same twice: `InvalidValue`",
         shape: "RuleTarget",
         ..FIELD
@@ -154,6 +156,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(256), ..Limits::NONE },
         outcome: Outcome::Rejected,
         reasons: &[Reason::InputNeedsEvent, Reason::InvalidTargetInput],
+        target: "`InputPath` of an EcsRule",
         rule: "a CronJob gets no event: `InputNeedsEvent`; not a path: `InvalidTargetInput`",
         shape: "RuleTarget",
         ..FIELD
@@ -164,6 +167,7 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::StringMap,
         outcome: Outcome::Rejected,
         reasons: &[Reason::InputNeedsEvent, Reason::InvalidTargetInput],
+        target: "`InputPathsMap` of an EcsRule",
         rule: "not a path, or not a name: `InvalidTargetInput`",
         shape: "InputTransformer",
         ..FIELD
@@ -174,6 +178,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { max_length: Some(8192), ..Limits::NONE },
         outcome: Outcome::Rejected,
         reasons: &[Reason::InputNeedsEvent, Reason::InvalidTargetInput],
+        target: "`InputTemplate` of an EcsRule, where what stands inside of quotes is escaped",
         rule: "a CronJob gets no event: `InputNeedsEvent`; a variable that is not defined: `InvalidTargetInput`",
         shape: "InputTransformer",
         ..FIELD
@@ -475,7 +480,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "ARN of the SQS queue that gets a message for each call that failed for good.",
         outcome: Outcome::Warned,
         reasons: &[Reason::DeadLetterQueueUnused, Reason::InvalidValue],
-        target: "nothing: events of the CronJob tell it",
+        target: "nothing: events of the CronJob, EcsSchedule or EcsRule tell it",
         rule: "not the ARN of an SQS queue: `InvalidValue`",
         shape: "DeadLetterConfig",
         ..FIELD

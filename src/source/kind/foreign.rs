@@ -208,6 +208,7 @@ const OWN_KINDS: &[&str] = &[
     "EcsCapacityProvider",
     "EcsCluster",
     "EcsPipe",
+    "EcsRule",
     "EcsSchedule",
     "EcsService",
     "EcsTask",

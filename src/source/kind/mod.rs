@@ -169,6 +169,7 @@ impl Search {
             }
             ("ecs-operator.dev/v1alpha1", "EcsCapacityProvider") => capacity_provider::RESOURCE,
             ("ecs-operator.dev/v1alpha1", "EcsPipe") => schedule::PIPE_RESOURCE,
+            ("ecs-operator.dev/v1alpha1", "EcsRule") => schedule::RULE_RESOURCE,
             ("ecs-operator.dev/v1alpha1", "EcsSchedule") => schedule::RESOURCE,
             ("ecs-operator.dev/v1alpha1", "AppRunnerService") => app_runner::RESOURCE,
             ("ecs-operator.dev/v1alpha1", "EcsCluster") => {
@@ -178,7 +179,7 @@ impl Search {
             }
             _ => {
                 let advice = if version.starts_with("ecs-operator.dev/") {
-                    "EcsTaskDefinition, EcsService, EcsTask, EcsPipe, EcsSchedule, EcsCapacityProvider and AppRunnerService of ecs-operator.dev/v1alpha1 are converted"
+                    "EcsTaskDefinition, EcsService, EcsTask, EcsPipe, EcsRule, EcsSchedule, EcsCapacityProvider and AppRunnerService of ecs-operator.dev/v1alpha1 are converted"
                 } else {
                     "it is a Kubernetes object already and needs no conversion"
                 };

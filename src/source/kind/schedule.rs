@@ -13,6 +13,9 @@ pub(super) const RESOURCE: Form =
 /// A custom resource of this operator.
 pub(super) const PIPE_RESOURCE: Form = Form::new(Kind::Pipe, &("EcsPipe", "its kind is EcsPipe"));
 
+/// A custom resource of this operator.
+pub(super) const RULE_RESOURCE: Form = Form::new(Kind::Rule, &("EcsRule", "its kind is EcsRule"));
+
 /// Recognizes a schedule of EventBridge Scheduler
 /// (<https://docs.aws.amazon.com/scheduler/latest/APIReference/API_Target.html>), which is rejected unless it starts
 /// tasks of ECS.

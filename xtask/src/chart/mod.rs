@@ -49,6 +49,7 @@ const REFUSED: &[&str] = &[
     "settings.cloudWatchRoleArn=metrics",
     "settings.sqs=maybe",
     "settings.sqsRoleArn=queues",
+    "settings.eventQueue=events",
     "watchNamespaces={Shop}",
     "podDisruptionBudget.maxUnavailable=0",
     "logs.agent=fluentd",

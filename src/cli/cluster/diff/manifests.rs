@@ -121,6 +121,7 @@ impl Manifests {
         let (kind, name) = (text("/kind"), text("/metadata/name"));
         let until = match kind {
             "EcsPipe" => "before a message comes",
+            "EcsRule" => "before an event matches",
             _ => "before it is due",
         };
         self.note(&format!(

@@ -1,0 +1,223 @@
+//! The status of a rule.
+
+use std::{cmp::Reverse, sync::Arc};
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::ResourceExt as _;
+
+use super::{fetch::Accepted, journal::News};
+use crate::{
+    controller::{
+        context::Context,
+        refusal::Refusal,
+        started_task::{outcome, result},
+        status::{Aspect, conditions},
+    },
+    crd::{ACCEPTED, EcsRule, EcsTask, READY, RuleStatus, RuleTaskStatus},
+    diagnostic::StateReason,
+};
+
+/// The `state` of a rule that starts tasks.
+pub(super) const ENABLED: &str = "ENABLED";
+/// The `state` of a rule that starts none.
+pub(super) const DISABLED: &str = "DISABLED";
+
+/// How many tasks are listed.
+const LISTED: usize = 10;
+
+/// Returns the status of a rule that is rejected.
+pub(super) fn rejected(
+    rule: &EcsRule,
+    before: &RuleStatus,
+    refusal: &Refusal,
+    now: Timestamp,
+) -> RuleStatus {
+    let refused = Aspect {
+        type_: ACCEPTED,
+        holds: Some(false),
+        reason: refusal.reason,
+        message: refusal.message.clone(),
+    };
+    let not_ready = Aspect {
+        type_: READY,
+        holds: Some(false),
+        reason: StateReason::NotAccepted.into(),
+        message: "The spec is rejected, so it starts nothing.".to_owned(),
+    };
+    let generation = rule.metadata.generation;
+    RuleStatus {
+        conditions: conditions(
+            vec![refused, not_ready],
+            &before.conditions,
+            generation,
+            now,
+        ),
+        observed_generation: generation,
+        // Events count again from when it is accepted.
+        state: None,
+        ..before.clone()
+    }
+}
+
+/// Returns the status of a rule that is accepted, with its tasks as before.
+pub(super) fn accepted(
+    rule: &EcsRule,
+    before: &RuleStatus,
+    accepted: &Accepted,
+    news: &News,
+    now: Timestamp,
+) -> RuleStatus {
+    let is_disabled = accepted.rule.is_disabled;
+    let translated = Aspect {
+        type_: ACCEPTED,
+        holds: Some(true),
+        reason: StateReason::Translated.into(),
+        message: "The spec is accepted.".to_owned(),
+    };
+    let (reason, message) = if is_disabled {
+        (
+            StateReason::RuleDisabled,
+            "Its State is DISABLED, so it starts nothing.",
+        )
+    } else {
+        (
+            StateReason::MatchesEvents,
+            "It matches events and starts tasks.",
+        )
+    };
+    let ready = Aspect {
+        type_: READY,
+        holds: Some(true),
+        reason: reason.into(),
+        message: message.to_owned(),
+    };
+    let generation = rule.metadata.generation;
+    RuleStatus {
+        conditions: conditions(vec![translated, ready], &before.conditions, generation, now),
+        observed_generation: generation,
+        state: Some(if is_disabled { DISABLED } else { ENABLED }.to_owned()),
+        pattern: Some(accepted.pattern.clone()),
+        since: since_of(rule, before, accepted, now).map(Time),
+        warnings: accepted.warnings.clone(),
+        ..news.added_to(before, now)
+    }
+}
+
+/// Returns since when events count for a rule: as before, unless it was enabled or its pattern changed. What happened while
+/// it was another rule starts nothing.
+pub(super) fn since_of(
+    rule: &EcsRule,
+    before: &RuleStatus,
+    accepted: &Accepted,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let known = before.since.as_ref().map(|since| since.0);
+    let was_enabled = before.state.as_deref() == Some(ENABLED);
+    if accepted.rule.is_disabled {
+        return known;
+    }
+    if let (Some(known), true) = (known, was_enabled)
+        && before.pattern.as_ref() == Some(&accepted.pattern)
+    {
+        return Some(known);
+    }
+    let is_new = *before == RuleStatus::default() && rule.metadata.generation == Some(1);
+    let created = rule.creation_timestamp().filter(|_| is_new);
+    Some(created.map_or(now, |created| created.0))
+}
+
+/// Whether a status has nothing new but counts, starts and tasks, which can wait to be written.
+pub(super) fn says_the_same(before: &RuleStatus, after: &RuleStatus) -> bool {
+    before.conditions == after.conditions
+        && before.observed_generation == after.observed_generation
+        && counts_the_same(before, after)
+        && before.warnings == after.warnings
+}
+
+/// Whether the same events count.
+pub(super) fn counts_the_same(before: &RuleStatus, after: &RuleStatus) -> bool {
+    before.state == after.state && before.since == after.since && before.pattern == after.pattern
+}
+
+/// Returns the newest tasks.
+pub(super) fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<RuleTaskStatus> {
+    let created = |task: &&Arc<EcsTask>| task.creation_timestamp().map(|time| time.0);
+    let mut tasks: Vec<&Arc<EcsTask>> = tasks.iter().collect();
+    tasks.sort_by_key(|task| Reverse((created(task), task.name_any())));
+    let tasks = tasks.into_iter().take(LISTED);
+    tasks
+        .map(|task| {
+            let status = cx.tasks.latest(task);
+            let result = result(&status);
+            let reason = outcome(&status, result);
+            RuleTaskStatus {
+                name: task.name_any(),
+                result: result.to_owned(),
+                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
+                reason: reason.map(str::to_owned),
+                stopped_at: status.stopped_at,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{super::fetch::read, *};
+
+    fn rule(state: &str, source: &str, generation: i64) -> EcsRule {
+        let pattern = json!({"source": [source]}).to_string();
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "next", "namespace": "shop", "generation": generation,
+                "creationTimestamp": "1970-01-01T00:01:00Z",
+            },
+            "spec": {
+                "State": state, "EventPattern": pattern,
+                "Targets": [{
+                    "Id": "a", "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+                    "EcsParameters": {"TaskDefinitionArn": "job"},
+                }],
+            },
+        }))
+        .expect("it is a rule")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("it is in range")
+    }
+
+    fn next(rule: &EcsRule, before: &RuleStatus, now: i64) -> RuleStatus {
+        let read = read(rule, false).expect("it is accepted");
+        accepted(rule, before, &read, &News::default(), at(now))
+    }
+
+    #[test]
+    fn events_count_from_when_a_rule_is_what_it_is() {
+        let since = |status: &RuleStatus| status.since.as_ref().map(|since| since.0.as_second());
+        let new = next(&rule("ENABLED", "aws.ecs", 1), &RuleStatus::default(), 500);
+        // Also what happened before an operator saw it.
+        assert_eq!(since(&new), Some(60));
+        let same = next(&rule("ENABLED", "aws.ecs", 2), &new, 600);
+        assert_eq!(since(&same), Some(60));
+        let other = next(&rule("ENABLED", "shop", 3), &same, 700);
+        assert_eq!(since(&other), Some(700));
+        let disabled = next(&rule("DISABLED", "shop", 4), &other, 800);
+        assert_eq!(disabled.state.as_deref(), Some(DISABLED));
+        let enabled = next(&rule("ENABLED", "shop", 5), &disabled, 900);
+        assert_eq!(since(&enabled), Some(900));
+        assert!(counts_the_same(
+            &enabled,
+            &next(&rule("ENABLED", "shop", 5), &enabled, 950)
+        ));
+        // A status that is lost makes up for nothing.
+        let lost = next(&rule("ENABLED", "shop", 5), &RuleStatus::default(), 1000);
+        assert_eq!(since(&lost), Some(1000));
+        let refusal = Refusal::new(StateReason::InvalidTaskDefinition, "no");
+        let refused = rejected(&rule("ENABLED", "shop", 6), &enabled, &refusal, at(1100));
+        let mended = next(&rule("ENABLED", "shop", 7), &refused, 1200);
+        assert_eq!(since(&mended), Some(1200));
+    }
+}
