@@ -30,8 +30,8 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { min: Some(1.0), max: Some(200.0), ..Limits::NONE },
         outcome: Outcome::Warned,
         reasons: &[Reason::ConcurrencyNotCapped, Reason::ConcurrencyScalingNeedsMetric],
-        target: "nothing: tasks are added when they use 70 % of their CPU",
-        rule: "`ConcurrencyScalingNeedsMetric`, unless `MinSize` and `MaxSize` are the same; `ConcurrencyNotCapped`",
+        target: "nothing: tasks are added when they use 70 % of their CPU; in the cluster, the target of a policy on the metric `AWS/AppRunner/Concurrency`, if the operator has a query for it",
+        rule: "`ConcurrencyScalingNeedsMetric`, unless `MinSize` and `MaxSize` are the same, or there is that query; `ConcurrencyNotCapped`",
         shape: "CreateAutoScalingConfiguration",
         ..FIELD
     },
