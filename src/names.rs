@@ -47,6 +47,9 @@ pub const PIPE_MESSAGE: &str = "ecs-operator.dev/pipe-message";
 pub const RULE: &str = "ecs-operator.dev/rule";
 /// The annotation of an EcsTask that an EcsRule has started: how many EcsRules one after the other have led to it.
 pub const RULE_DEPTH: &str = "ecs-operator.dev/rule-depth";
+/// The label of an EcsTask that a pipe waited for, when its message is deleted: until then, it says that the message is done.
+/// It is no annotation, because a version that does not know it must not reject the task.
+pub const MESSAGE_DELETED: &str = "ecs-operator.dev/pipe-message-deleted";
 /// The label of an EcsTask with the EcsSchedule that has started it.
 pub const SCHEDULE: &str = "ecs-operator.dev/schedule";
 /// The annotation of an EcsTask with the time at which its EcsSchedule was due.

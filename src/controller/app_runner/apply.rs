@@ -49,7 +49,7 @@ pub(super) async fn keep(
     let annotation = service.annotations().get(START_DEPLOYMENT);
     let annotation = annotation.map(String::as_str);
     accepted.start = Start::wanted(annotation, last.as_deref(), pushed);
-    if accepted.start.pushed.is_some() {
+    if accepted.start.is_of_push {
         accepted
             .requested
             .start_deployment

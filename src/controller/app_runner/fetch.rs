@@ -11,6 +11,7 @@ use crate::{
     },
     crd::{AppRunnerService, RequestedStatus, WarningStatus},
     diagnostic::{FieldPath, Reason, Subject},
+    image::TaggedImage,
     input::{AppRunnerInput, ServiceInput},
     settings::START_DEPLOYMENT,
     source::read_app_runner_service,
@@ -29,6 +30,8 @@ pub(super) struct Accepted {
     pub(super) watched: Option<String>,
     /// The differences from AWS.
     pub(super) warnings: Vec<WarningStatus>,
+    /// Those that there are while what is pushed is deployed.
+    pub(super) watched_warnings: Vec<WarningStatus>,
 }
 
 /// Returns what an App Runner service says, or everything that is wrong with it.
@@ -60,10 +63,15 @@ pub(super) fn read(cx: &Context, service: &AppRunnerService) -> Result<Accepted,
     findings.append(placed(&notes, &input));
     // The one that says so is reported wherever a service would deploy by itself.
     let deploys_itself = findings.has(Reason::AutoDeploymentsNotWatched);
-    let watched = image(&input).filter(|image| deploys_itself && is_looked_up(cx, image));
-    if watched.is_some() {
-        findings.forget(Reason::AutoDeploymentsNotWatched);
-    }
+    let source = input.request.source_configuration.as_ref();
+    let is_asked_for = source.is_some_and(|it| it.auto_deployments_enabled == Some(true));
+    let watched = image(&input).filter(|image| {
+        deploys_itself
+            && is_looked_up(cx, image)
+            && (is_asked_for || is_of_account(image, settings.aws_account_id.as_deref()))
+    });
+    let warnings = Refusal::warnings(findings.clone());
+    findings.forget(Reason::AutoDeploymentsNotWatched);
     Ok(Accepted {
         equal: checked.input,
         requested: RequestedStatus {
@@ -73,13 +81,22 @@ pub(super) fn read(cx: &Context, service: &AppRunnerService) -> Result<Accepted,
         },
         start: Start::default(),
         watched: watched.cloned(),
-        warnings: Refusal::warnings(findings),
+        warnings,
+        watched_warnings: Refusal::warnings(findings),
     })
 }
 
 fn image(input: &AppRunnerInput) -> Option<&String> {
     let source = input.request.source_configuration.as_ref()?;
     source.image_repository.as_ref()?.image_identifier.as_ref()
+}
+
+/// Whether an image is in ECR in this account. App Runner deploys only such images by itself where it is not said
+/// (<https://docs.aws.amazon.com/apprunner/latest/api/API_SourceConfiguration.html>).
+fn is_of_account(image: &str, account: Option<&str>) -> bool {
+    let image = TaggedImage::read(image);
+    let registry = image.as_ref().and_then(TaggedImage::ecr);
+    registry.is_some_and(|registry| Some(registry.account.as_str()) == account)
 }
 
 /// Whether the operator looks up what the tag of an image names.

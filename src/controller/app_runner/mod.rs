@@ -23,7 +23,7 @@ pub(super) use self::pushes::Lookups;
 use self::{
     apply::keep,
     fetch::read,
-    pushes::{Turn, look_up},
+    pushes::{Turn, look_up, tell_begun},
     status::{failed, followed, rejected},
 };
 use super::{
@@ -108,7 +108,7 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<A
             return Ok(Action::await_change());
         }
     };
-    let mut pushed = None;
+    let mut pushed: Option<String> = None;
     loop {
         let kept = match keep(&cx, &service, &owner, (&mut accepted, pushed.as_deref())).await {
             Ok(kept) => kept,
@@ -123,6 +123,9 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<A
                 return Err(error);
             }
         };
+        if let Some((image, digest)) = accepted.watched.as_ref().zip(pushed.as_ref()) {
+            tell_begun(&cx, &service, image, digest);
+        }
         let before = cx.app_runner_services.latest(&service);
         let status = followed(&cx, &service, &before, &accepted, &kept, now);
         cx.report(&*service, &before, status.clone()).await?;

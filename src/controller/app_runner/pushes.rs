@@ -5,21 +5,34 @@
 //! run while something was pushed deploys it afterwards.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Mutex,
     time::Duration,
 };
 
-use tokio::time::Instant;
+use kube::ResourceExt as _;
+use tokio::{sync::Semaphore, time::Instant};
 
 use super::{apply::Kept, fetch::Accepted};
 use crate::{
-    controller::{context::Context, context::lock},
-    crd::{AppRunnerService, AppRunnerServiceStatus},
+    controller::{
+        context::{Context, lock},
+        registries::DigestFailure,
+    },
+    crd::{AppRunnerService, AppRunnerServiceStatus, ServiceStatus},
     decide::app_runner::RUNNING,
     diagnostic::StateReason,
 };
+
+/// How many lookups there are at a time: a registry that is slow must not keep services from being reconciled.
+const AT_ONCE: usize = 4;
+/// When to try again to look up a tag if there are so many.
+const BUSY: Duration = Duration::from_secs(2);
+/// How many deployments begin in a minute at most. When lookups are switched on, many tags may have moved long ago.
+const IN_A_MINUTE: usize = 10;
+/// A minute.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// When tags are looked up.
 #[derive(Debug)]
@@ -27,6 +40,9 @@ pub(in crate::controller) struct Lookups {
     every: Duration,
     /// By the UIDs of the services.
     next: Mutex<HashMap<String, Next>>,
+    slots: Semaphore,
+    /// When the last deployments began.
+    begun: Mutex<VecDeque<Instant>>,
 }
 
 /// When the tag of a service is looked up next.
@@ -43,7 +59,20 @@ impl Lookups {
         Self {
             every,
             next: Mutex::default(),
+            slots: Semaphore::new(AT_ONCE),
+            begun: Mutex::default(),
         }
+    }
+
+    /// Whether a deployment may begin now, which counts.
+    fn may_begin(&self, now: Instant) -> bool {
+        let mut begun = lock(&self.begun);
+        begun.retain(|at| now.saturating_duration_since(*at) < MINUTE);
+        let may = begun.len() < IN_A_MINUTE;
+        if may {
+            begun.push_back(now);
+        }
+        may
     }
 
     /// Returns how long until a service has its next turn; none if that is now, which begins the next interval. The first
@@ -100,38 +129,86 @@ pub(super) async fn look_up(
     else {
         return Turn::Nothing(None);
     };
+    let nothing = Turn::Nothing(Some(lookups.every));
+    let of_service = cx.services.latest(&kept.service);
+    let Some(deployed) = deployed(&of_service, image) else {
+        return nothing;
+    };
+    if status.status.as_deref() != Some(RUNNING) {
+        return nothing;
+    }
     let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    let Ok(_slot) = lookups.slots.try_acquire() else {
+        return Turn::Nothing(Some(BUSY));
+    };
     if let Some(rest) = lookups.rest(uid, Instant::now()) {
         return Turn::Nothing(Some(rest));
     }
-    let nothing = Turn::Nothing(Some(lookups.every));
-    let of_service = cx.services.latest(&kept.service);
-    let mut resolved = of_service.resolved_images.iter();
-    let deployed = resolved.find(|it| it.image == *image);
-    let Some(deployed) = deployed.filter(|_| status.status.as_deref() == Some(RUNNING)) else {
+    let answer = registries.look_up(image).await;
+    tell(cx, lookups, service, (image, answer.as_ref().err()));
+    let Ok(digest) = answer else {
         return nothing;
     };
-    let (digests, failures) = registries.resolve([image.clone()].into()).await;
-    let failure = failures.first();
-    if lookups.has_begun_to_fail(uid, failure.is_some())
-        && let Some((image, failure)) = failure
-    {
+    if digest == deployed || has_failed(cx, kept, &of_service, (image, &digest)) {
+        return nothing;
+    }
+    if !lookups.may_begin(Instant::now()) {
+        return nothing;
+    }
+    Turn::Pushed(digest)
+}
+
+/// Returns the digest that the last deployment of a service began with.
+pub(super) fn deployed<'s>(service: &'s ServiceStatus, image: &str) -> Option<&'s str> {
+    let mut resolved = service.resolved_images.iter();
+    let deployed = resolved.find(|it| it.image == image)?;
+    Some(&deployed.image_digest)
+}
+
+/// Whether the deployment that failed and was rolled back had this digest, as far as is known.
+fn has_failed(
+    cx: &Context,
+    kept: &Kept,
+    status: &ServiceStatus,
+    (image, digest): (&str, &str),
+) -> bool {
+    let Some(failed) = &status.rolled_back_revision else {
+        return false;
+    };
+    let revisions = cx.service_revisions.of(&kept.service);
+    let failed = revisions.iter().find(|revision| revision.id == *failed);
+    let images = failed.map(|failed| failed.kept.images());
+    images.is_none_or(|images| {
+        images
+            .get(image)
+            .is_some_and(|it| it.as_deref() == Some(digest))
+    })
+}
+
+/// Says that a lookup has failed, if it is the first one in a row.
+fn tell(
+    cx: &Context,
+    lookups: &Lookups,
+    service: &AppRunnerService,
+    (image, failure): (&str, Option<&DigestFailure>),
+) {
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    let is_new = lookups.has_begun_to_fail(uid, failure.is_some());
+    if let Some(failure) = failure.filter(|_| is_new) {
         let note = format!(
             "What the tag of {image} names cannot be looked up, because {failure}: until it can be, a push begins no deployment."
         );
         cx.events
             .warning(service, StateReason::ImageTagNotResolved, note);
     }
-    let Some(digest) = digests.get(image) else {
-        return nothing;
-    };
-    if *digest == deployed.image_digest || accepted.start.is_for(digest) {
-        return nothing;
-    }
-    let note = format!("A deployment begins, because {image} is {digest} now.");
+}
+
+/// Says that a deployment has begun because of a push.
+pub(super) fn tell_begun(cx: &Context, service: &AppRunnerService, image: &str, digest: &str) {
+    let name = service.name_any();
+    let note = format!("A deployment of {name} begins, because {image} is {digest} now.");
     cx.events
         .normal(service, StateReason::DeploymentStarted, note);
-    Turn::Pushed(digest.clone())
 }
 
 #[cfg(test)]
@@ -157,6 +234,15 @@ mod tests {
                 .iter()
                 .all(|uid| lookups.rest(uid, end) == Some(every))
         );
+    }
+
+    #[test]
+    fn no_more_deployments_begin_in_a_minute_than_may() {
+        let (lookups, now) = (Lookups::new(MINUTE), Instant::now());
+        let begun = (0..12).filter(|_| lookups.may_begin(now)).count();
+        assert_eq!(begun, 10);
+        assert!(!lookups.may_begin(now + MINUTE / 2));
+        assert!(lookups.may_begin(now + MINUTE));
     }
 
     #[test]

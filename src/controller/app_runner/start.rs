@@ -1,18 +1,20 @@
 //! What starts a deployment of an App Runner service besides an edit: the annotation `start-deployment`, and a push.
 //!
 //! Both are the text whose change begins a deployment of the EcsService. A push adds the digest that it has found to the
-//! value of the annotation, so that it starts one deployment, also if that fails and the tag still names what failed.
+//! value of the annotation, so that an operator that ends in between begins no other.
 
 /// What every digest of an image begins with.
 const DIGEST: &str = "sha256:";
+/// What is added where the text has the same digest already, because something else was deployed since.
+const AGAIN: &str = " again";
 
-/// The text whose change begins a deployment, and the digest in it.
+/// The text whose change begins a deployment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Start {
     /// The text; `None` if nothing was ever started.
     pub(super) text: Option<String>,
-    /// The digest that a push has added.
-    pub(super) pushed: Option<String>,
+    /// Whether a push has added to it.
+    pub(super) is_of_push: bool,
 }
 
 impl Start {
@@ -25,36 +27,37 @@ impl Start {
     ) -> Self {
         let annotation = annotation.filter(|value| !value.is_empty());
         if let Some(digest) = pushed {
-            let parts = [annotation.unwrap_or_default(), digest];
+            let text = match annotation {
+                Some(value) => format!("{value} {digest}"),
+                None => digest.to_owned(),
+            };
+            let is_there = live == Some(text.as_str());
             return Self {
-                text: Some(parts.join(" ").trim().to_owned()),
-                pushed: Some(digest.to_owned()),
+                text: Some(if is_there { text + AGAIN } else { text }),
+                is_of_push: true,
             };
         }
-        let digest = live.and_then(|live| added(annotation, live));
+        let is_of_push = live.is_some_and(|live| has_digest(annotation, live));
         // A start that is over must not become another one because its annotation is gone.
-        let stays = digest.is_some() || annotation.is_none();
+        let stays = is_of_push || annotation.is_none();
         let text = if stays { live } else { annotation };
         Self {
             text: text.map(str::to_owned),
-            pushed: digest.map(str::to_owned),
+            is_of_push,
         }
-    }
-
-    /// Whether a deployment for this digest has begun already.
-    pub(super) fn is_for(&self, digest: &str) -> bool {
-        self.pushed.as_deref() == Some(digest)
     }
 }
 
-/// Returns the digest that a push has added to the value of the annotation. If there is no annotation, it may have been
-/// removed since.
-fn added<'t>(annotation: Option<&str>, live: &'t str) -> Option<&'t str> {
-    let digest = match annotation {
-        Some(value) => live.strip_prefix(value)?.strip_prefix(' ')?,
-        None => live.rsplit(' ').next()?,
+/// Whether a push has added a digest to the value of the annotation. If there is no annotation, it may have been removed
+/// since.
+fn has_digest(annotation: Option<&str>, live: &str) -> bool {
+    let added = match annotation {
+        Some(value) => live
+            .strip_prefix(value)
+            .and_then(|rest| rest.strip_prefix(' ')),
+        None => live.trim_end_matches(AGAIN).rsplit(' ').next(),
     };
-    digest.starts_with(DIGEST).then_some(digest)
+    added.is_some_and(|added| added.starts_with(DIGEST))
 }
 
 #[cfg(test)]
@@ -65,60 +68,72 @@ mod tests {
     fn an_annotation_and_a_push_start_one_deployment_each() {
         let (first, second) = ("sha256:0a", "sha256:0b");
         let table = [
-            // annotation, live, pushed; text, digest
-            (None, None, None, None, None),
-            (Some("a"), None, None, Some("a"), None),
-            (Some("a"), Some("a"), None, Some("a"), None),
-            (Some("b"), Some("a"), None, Some("b"), None),
-            (None, Some("a"), None, Some("a"), None),
+            // annotation, live, pushed; text, of a push
+            (None, None, None, None, false),
+            (Some("a"), None, None, Some("a"), false),
+            (Some("a"), Some("a"), None, Some("a"), false),
+            (Some("b"), Some("a"), None, Some("b"), false),
+            (None, Some("a"), None, Some("a"), false),
             // A push adds its digest, which stays.
-            (None, None, Some(first), Some("sha256:0a"), Some(first)),
-            (
-                None,
-                Some("sha256:0a"),
-                None,
-                Some("sha256:0a"),
-                Some(first),
-            ),
+            (None, None, Some(first), Some("sha256:0a"), true),
+            (None, Some("sha256:0a"), None, Some("sha256:0a"), true),
             (
                 None,
                 Some("sha256:0a"),
                 Some(second),
                 Some("sha256:0b"),
-                Some(second),
+                true,
             ),
-            (
-                Some("a"),
-                Some("a"),
-                Some(first),
-                Some("a sha256:0a"),
-                Some(first),
-            ),
+            (Some("a"), Some("a"), Some(first), Some("a sha256:0a"), true),
             (
                 Some("a"),
                 Some("a sha256:0a"),
                 None,
                 Some("a sha256:0a"),
+                true,
+            ),
+            // Whatever the value is.
+            (
+                Some(" a "),
+                Some(" a "),
                 Some(first),
+                Some(" a  sha256:0a"),
+                true,
+            ),
+            // Something else was deployed since.
+            (
+                Some("a"),
+                Some("a sha256:0a"),
+                Some(first),
+                Some("a sha256:0a again"),
+                true,
+            ),
+            (
+                Some("a"),
+                Some("a sha256:0a again"),
+                Some(first),
+                Some("a sha256:0a"),
+                true,
+            ),
+            (
+                None,
+                Some("sha256:0a"),
+                Some(first),
+                Some("sha256:0a again"),
+                true,
             ),
             // Another value of the annotation starts a deployment of what the tag names then.
-            (Some("b"), Some("a sha256:0a"), None, Some("b"), None),
+            (Some("b"), Some("a sha256:0a"), None, Some("b"), false),
             // Removing it starts none.
-            (
-                None,
-                Some("a sha256:0a"),
-                None,
-                Some("a sha256:0a"),
-                Some(first),
-            ),
+            (None, Some("a sha256:0a"), None, Some("a sha256:0a"), true),
             // An empty value is no value.
-            (Some(""), Some("a"), None, Some("a"), None),
+            (Some(""), Some("a"), None, Some("a"), false),
         ];
-        for (annotation, live, pushed, text, digest) in table {
+        for (annotation, live, pushed, text, is_of_push) in table {
             let found = Start::wanted(annotation, live, pushed);
             let expected = Start {
                 text: text.map(str::to_owned),
-                pushed: digest.map(str::to_owned),
+                is_of_push,
             };
             assert_eq!(found, expected, "{annotation:?} {live:?} {pushed:?}");
             // It starts one deployment.

@@ -3,7 +3,7 @@
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{apply::Kept, fetch::Accepted};
+use super::{apply::Kept, fetch::Accepted, pushes::deployed};
 use crate::{
     controller::{
         context::Context,
@@ -108,6 +108,14 @@ pub(super) fn followed(
         };
         Progress::of(service, definition)
     };
+    // Without a digest of what was deployed, it is not known what a push changes.
+    let image = read.watched.as_ref();
+    let is_watched = image.is_some_and(|image| deployed(&of_service, image).is_some());
+    let warnings = if is_watched {
+        &read.watched_warnings
+    } else {
+        &read.warnings
+    };
     let asked = Asked {
         uid: service.metadata.uid.as_deref().unwrap_or_default(),
         requested: read.requested.clone(),
@@ -115,7 +123,7 @@ pub(super) fn followed(
         has_run: of_service.completed_revision.is_some(),
     };
     let status = AppRunnerServiceStatus {
-        warnings: read.warnings.clone(),
+        warnings: warnings.clone(),
         ..follow(before, asked, now)
     };
     let is_refused = |condition: &&Condition| condition.status == "False" && !kept.is_new;

@@ -103,12 +103,15 @@ pub(super) fn wanted(
         .filter(|(name, _)| is_setting(name))
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
-    let from = asked_for(service, accepted.start.pushed.as_deref());
+    let from = asked_for(service);
+    // Nothing else changes because of a push.
+    let start = &accepted.start;
+    let pushed = start.text.as_deref().filter(|_| start.is_of_push);
     let definition = object("EcsTaskDefinition", &Map::new(), of_definition);
     let of_ecs = object("EcsService", &settings, of_service);
     Ok([
-        definition.converted_once(&from, live.0),
-        of_ecs.converted_once(&from, live.1),
+        definition.converted_once(&from, live.0, None),
+        of_ecs.converted_once(&from, live.1, pushed),
     ])
 }
 
@@ -118,28 +121,43 @@ pub(super) fn forced(service: &EcsService) -> Option<String> {
     Some(spec.pointer(FORCED)?.as_str()?.to_owned())
 }
 
-/// Returns a digest of what an App Runner service asks for, and of the digest that was pushed last, if it has deployed one.
-fn asked_for(service: &AppRunnerService, pushed: Option<&str>) -> String {
+/// Returns a digest of what an App Runner service asks for.
+fn asked_for(service: &AppRunnerService) -> String {
     let annotations = service.annotations().iter();
     let annotations: Map<String, Value> = annotations
         .filter(|(name, _)| is_setting(name) || *name == START_DEPLOYMENT)
         .map(|(name, value)| (name.clone(), value.clone().into()))
         .collect();
     let annotations = Value::Object(annotations);
-    let mut asked = format!("{} {annotations}", service.spec.text());
-    if let Some(pushed) = pushed {
-        asked = format!("{asked} {pushed}");
+    hex_digest(format!("{} {annotations}", service.spec.text()), DIGITS)
+}
+
+/// Returns a spec whose text begins a deployment that a push has started.
+fn with_text(mut spec: Value, pushed: Option<&str>) -> Value {
+    if let (Some(text), Value::Object(members)) = (pushed, &mut spec) {
+        let kubernetes = members
+            .entry("kubernetes")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(kubernetes) = kubernetes {
+            kubernetes.insert("forceNewDeployment".to_owned(), text.into());
+        }
     }
-    hex_digest(asked, DIGITS)
+    spec
 }
 
 impl Wanted {
-    /// Returns the object with the spec that it was converted to when what it is made of has last changed, if it is `live`.
-    fn converted_once(mut self, from: &str, live: Option<&impl Made>) -> Self {
+    /// Returns the object with the spec that it was converted to when what it is made of has last changed, if it is `live`,
+    /// but with the text of a push.
+    fn converted_once(
+        mut self,
+        from: &str,
+        live: Option<&impl Made>,
+        pushed: Option<&str>,
+    ) -> Self {
         let text = live.and_then(|live| live.annotations().get(CONVERTED));
         let known = text.and_then(|text| serde_json::from_str::<Converted>(text).ok());
         let spec = match known.filter(|known| known.from == from) {
-            Some(known) => known.to,
+            Some(known) => with_text(known.to, pushed),
             None => self.spec().clone(),
         };
         let converted = json!(Converted {
@@ -322,7 +340,7 @@ mod tests {
                 "spec": {"target": target},
             }),
         };
-        let first = converted(70).converted_once("a", None::<&EcsService>);
+        let first = converted(70).converted_once("a", None::<&EcsService>, None);
         let live = |wanted: &Wanted, spec: Value| {
             let annotation = &wanted.body["metadata"]["annotations"][CONVERTED];
             made(spec, json!({CONVERTED: annotation}))
@@ -330,22 +348,30 @@ mod tests {
         let running = live(&first, json!({"target": 70}));
         assert!(!first.differs(&running));
 
-        let again = converted(80).converted_once("a", Some(&running));
+        let again = converted(80).converted_once("a", Some(&running), None);
         assert!(!again.differs(&running));
         // What somebody edits is put back to what it was converted to then.
         let edited = live(&first, json!({"target": 50}));
-        let back = converted(80).converted_once("a", Some(&edited));
+        let back = converted(80).converted_once("a", Some(&edited), None);
         assert!(back.differs(&edited));
         assert_eq!(back.spec(), &json!({"target": 70}));
 
-        let changed = converted(80).converted_once("b", Some(&running));
+        // A push changes what begins a deployment, and nothing else.
+        let pushed = converted(80).converted_once("a", Some(&running), Some("sha256:0a"));
+        let expected = json!({"target": 70, "kubernetes": {"forceNewDeployment": "sha256:0a"}});
+        assert_eq!(pushed.spec(), &expected);
+        let again = live(&pushed, expected);
+        let after = converted(80).converted_once("a", Some(&again), Some("sha256:0a"));
+        assert!(!after.differs(&again));
+
+        let changed = converted(80).converted_once("b", Some(&running), None);
         assert!(changed.differs(&running));
         assert_eq!(changed.spec(), &json!({"target": 80}));
         // Without the annotation, it is converted as today, and gets one.
         let bare = made(json!({"target": 80}), json!({}));
         assert!(
             converted(80)
-                .converted_once("b", Some(&bare))
+                .converted_once("b", Some(&bare), None)
                 .differs(&bare)
         );
     }

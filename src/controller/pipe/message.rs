@@ -4,7 +4,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, ResourceExt as _, api::ListParams};
 
 use super::{
-    fetch::Accepted,
+    fetch::{Accepted, own_tasks},
     poller::Work,
     task::{ecs_task, message_key, pipe_arn},
 };
@@ -18,7 +18,7 @@ use crate::{
             why_not_created,
         },
     },
-    crd::EcsTask,
+    crd::{EcsTask, TaskStatus},
     decide::start::{Decision, Refused, for_message},
     diagnostic::{StateReason, StatusReason},
     ecs,
@@ -30,7 +30,7 @@ use crate::{
 pub(super) enum Fate {
     /// The EcsTask of this name was created.
     Started(String),
-    /// Its EcsTask was there already, or its tasks have succeeded if they are waited for.
+    /// Its EcsTask was there already.
     Known,
     /// It is deleted when the tasks of this EcsTask have succeeded.
     Waits {
@@ -140,25 +140,27 @@ fn found(accepted: &Accepted, task: String) -> Fate {
 /// Returns the fate of a message that has come again while its tasks are waited for; `None` if those that it had have
 /// failed, so that it starts others.
 async fn earlier(cx: &Context, work: &Work, message: &Received) -> Result<Option<Fate>, Error> {
-    let label = format!("{PIPE_MESSAGE}={}", message_key(message.id()));
-    let namespace = work.pipe.namespace().unwrap_or_default();
-    let api: Api<EcsTask> = Api::namespaced(cx.client.clone(), &namespace);
-    let own = ListParams::default().labels(&format!("{PIPE}={},{label}", work.pipe.name_any()));
-    let tasks = api.list(&own).await.map_err(of_task("list", &label))?;
-    let results = tasks.iter().map(|task| (task, result(&task.status)));
-    let mut has_succeeded = false;
-    let mut running = None;
-    for (task, result) in results {
-        has_succeeded |= result == SUCCEEDED;
-        if result != SUCCEEDED && result != FAILED {
-            running = Some(task.name_any());
-        }
+    let key = message_key(message.id());
+    let of_message = |task: &EcsTask| task.labels().get(PIPE_MESSAGE) == Some(&key);
+    let known = own_tasks(cx, &work.pipe).into_iter();
+    let mut tasks: Vec<(String, TaskStatus)> = known
+        .filter(|task| of_message(task))
+        .map(|task| (task.name_any(), cx.tasks.latest(&task)))
+        .collect();
+    if tasks.is_empty() {
+        // The cache may not have what was started last.
+        let namespace = work.pipe.namespace().unwrap_or_default();
+        let api: Api<EcsTask> = Api::namespaced(cx.client.clone(), &namespace);
+        let own = format!("{PIPE}={},{PIPE_MESSAGE}={key}", work.pipe.name_any());
+        let listed = api.list(&ListParams::default().labels(&own)).await;
+        let listed = listed.map_err(of_task("list", &own))?.into_iter();
+        tasks = listed.map(|task| (task.name_any(), task.status)).collect();
     }
-    Ok(match running {
-        _ if has_succeeded => Some(Fate::Known),
-        Some(task) => Some(found(&work.accepted, task)),
-        None => None,
-    })
+    // One that has succeeded is as good as one that runs: the message is deleted because of it.
+    tasks.retain(|(_, status)| result(status) != FAILED);
+    tasks.sort_by_key(|(_, status)| result(status) != SUCCEEDED);
+    let task = tasks.into_iter().next();
+    Ok(task.map(|(task, _)| found(&work.accepted, task)))
 }
 
 /// Whether the EcsTasks of a pipe have nothing of their messages.

@@ -1,7 +1,8 @@
 //! The loop that receives the messages of a queue.
 
 use std::{
-    sync::Arc,
+    mem,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -11,7 +12,7 @@ use kube::{ResourceExt as _, runtime::reflector::ObjectRef};
 use tokio::{
     sync::{Notify, watch as signal},
     task::JoinHandle,
-    time::sleep,
+    time::{sleep, sleep_until},
 };
 
 use super::{
@@ -23,12 +24,13 @@ use super::{
 };
 use crate::{
     controller::{
-        context::Context,
+        context::{Context, lock},
         sqs::{Received, Sqs, SqsFailure},
         status::whole_seconds,
     },
-    crd::{EcsPipe, PipeExtensions},
+    crd::{EcsPipe, EcsTask, PipeExtensions},
     diagnostic::StatusReason,
+    settings::PIPE_MESSAGE,
 };
 
 /// How often the visibility timeout of a queue is asked for.
@@ -52,6 +54,8 @@ pub(super) struct Shared {
     /// Notified when a task of the pipe changes.
     pub(super) changed: Arc<Notify>,
     pub(super) recent: Arc<Recent>,
+    /// The messages that the last poller has held, and the ARN of their queue.
+    held: Arc<Mutex<(String, Vec<Held>)>>,
 }
 
 pub(super) struct Poller {
@@ -65,7 +69,7 @@ pub(super) struct Poller {
     /// The messages whose tasks are waited for.
     pub(super) held: Vec<Held>,
     /// The visibility timeout of the queue in seconds, and when it was asked for.
-    timeout: Option<(i64, Instant)>,
+    pub(super) timeout: Option<(i64, Instant)>,
     /// How many turns in a row have failed.
     failures: u32,
 }
@@ -95,13 +99,16 @@ pub(super) async fn run(
         // Together they would start more tasks than may run.
         let _ended = before.await;
     }
+    let queue = work.accepted.pipe.queue.arn.clone();
+    let held = mem::take(&mut *lock(&shared.held));
+    let held = if held.0 == queue { held.1 } else { Vec::new() };
     let mut poller = Poller {
         cx,
         work,
         shared,
         stopped,
         undeleted: Vec::new(),
-        held: Vec::new(),
+        held,
         timeout: None,
         failures: 0,
     };
@@ -119,6 +126,7 @@ pub(super) async fn run(
             poller.failures = 0;
         }
     }
+    *lock(&poller.shared.held) = (queue, mem::take(&mut poller.held));
 }
 
 impl Poller {
@@ -139,24 +147,27 @@ impl Poller {
         };
         let (sqs, queue) = (self.work.sqs.clone(), self.work.accepted.pipe.queue.clone());
         let mut received = Box::pin(sqs.receive(&queue, most));
+        let mut failure = None;
         let messages = loop {
             tokio::select! {
                 // What SQS has sent meanwhile comes again.
                 () = ended(self.stopped.clone()) => return Ok(false),
                 messages = &mut received => break messages?,
-                () = self.unsettled() => self.settle().await?,
+                // What is being received is not dropped because of it.
+                () = self.unsettled(), if failure.is_none() => failure = self.settle().await.err(),
             }
         };
+        let at = Instant::now();
         if messages.is_empty() {
-            return Ok(false);
+            return failure.map_or(Ok(false), Err);
         }
-        let outcome = self.batch(messages, timeout).await;
+        let outcome = self.batch(messages, (timeout, at)).await;
         self.undeleted = outcome.undeleted;
-        self.held.extend(outcome.held);
+        self.hold(outcome.held);
         let has_done = outcome.news.started + outcome.news.filtered > 0;
         self.shared.tally.add(outcome.news, outcome.reasons);
         self.ask();
-        match outcome.failure {
+        match outcome.failure.or(failure) {
             Some(failure) => Err(failure),
             None => Ok(outcome.fails && !has_done),
         }
@@ -222,13 +233,15 @@ impl Poller {
         if !self.counts_tasks() {
             return at_once;
         }
-        let running = self.running();
         let mut left = at_once;
         if extensions.waits_for_task() {
             // Also those of messages that an operator before this one has held.
-            left = left.min(in_flight.saturating_sub(running.max(self.held.len())));
+            let waited_for = self.running(|task| task.labels().contains_key(PIPE_MESSAGE));
+            left = left.min(in_flight.saturating_sub(waited_for.max(self.held.len())));
         }
-        most.map_or(left, |most| left.min(most.saturating_sub(running)))
+        most.map_or(left, |most| {
+            left.min(most.saturating_sub(self.running(|_| true)))
+        })
     }
 
     /// Whether tasks that run keep messages from being received.
@@ -237,23 +250,23 @@ impl Poller {
         extensions.max_running_tasks.is_some() || extensions.waits_for_task()
     }
 
-    /// Returns how many EcsTasks of the pipe have not ended.
-    fn running(&self) -> usize {
+    /// Returns how many EcsTasks of the pipe have not ended, of those that count.
+    fn running(&self, counts: impl Fn(&EcsTask) -> bool) -> usize {
         let tasks = own_tasks(&self.cx, &self.work.pipe);
         let not_ended = tasks
             .iter()
-            .filter(|task| self.cx.tasks.latest(task).stopped_at.is_none())
+            .filter(|task| counts(task) && self.cx.tasks.latest(task).stopped_at.is_none())
             .count();
         let is_known = |name: &str| tasks.iter().any(|task| task.name_any() == name);
         not_ended + self.shared.recent.unknown(is_known)
     }
 
     /// Does what is to be done for the messages of an answer.
-    async fn batch(&self, messages: Vec<Received>, timeout: i64) -> Outcome {
+    async fn batch(&self, messages: Vec<Received>, received: (i64, Instant)) -> Outcome {
         let now = whole_seconds(Timestamp::now());
         let (count, at_once) = (i64::try_from(messages.len()).unwrap_or(0), messages.len());
         let outcomes: Vec<Outcome> = stream::iter(messages)
-            .map(|message| self.message(message, timeout, now))
+            .map(|message| self.message(message, received, now))
             .buffer_unordered(at_once)
             .collect()
             .await;
@@ -272,7 +285,13 @@ impl Poller {
     }
 
     /// Does what is to be done for a message, and deletes it unless it has to stay in the queue.
-    async fn message(&self, message: Received, timeout: i64, now: Timestamp) -> Outcome {
+    async fn message(
+        &self,
+        message: Received,
+        received: (i64, Instant),
+        now: Timestamp,
+    ) -> Outcome {
+        let (timeout, _) = received;
         let mut outcome = Outcome::default();
         if self.is_stopped() {
             return outcome;
@@ -289,7 +308,7 @@ impl Poller {
                     self.shared.recent.add(task.clone());
                 }
                 outcome.news.started = i64::from(is_new);
-                outcome.held.push(Held::new(&message, task, timeout));
+                outcome.held.push(Held::new(&message, task, received));
                 return outcome;
             }
             Fate::Known => {}
@@ -339,10 +358,17 @@ impl Poller {
             .ask::<EcsPipe>(ObjectRef::from_obj(&*self.work.pipe));
     }
 
-    async fn pause(&self, wait: Duration) {
-        tokio::select! {
-            () = ended(self.stopped.clone()) => {}
-            () = sleep(wait) => {}
+    async fn pause(&mut self, wait: Duration) {
+        let end = tokio::time::Instant::now() + wait;
+        loop {
+            tokio::select! {
+                () = ended(self.stopped.clone()) => return,
+                () = sleep_until(end) => return,
+                () = self.unsettled() => {
+                    // It has been told that SQS does not do what it is asked for, and what fails is tried again later.
+                    let _failure = self.settle().await;
+                }
+            }
         }
     }
 }

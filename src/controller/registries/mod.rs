@@ -120,6 +120,24 @@ impl Registries {
         listed.find(|it| is_like(&it.name, &image.registry))
     }
 
+    /// Returns the digest of an image that no deployment waits for. If there is no answer, deployments ask nevertheless.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known.
+    pub(super) async fn look_up(&self, name: &str) -> Result<String, DigestFailure> {
+        let image = TaggedImage::read(name);
+        let listed = image.as_ref().and_then(|image| self.listed(image));
+        let Some((image, listed)) = image.as_ref().zip(listed) else {
+            return Err(DigestFailure::Unreachable);
+        };
+        let repository = format!("{}/{}", image.registry, image.repository);
+        match self.silence(&[&image.registry, &repository]) {
+            Some(failure) => Err(failure),
+            None => self.ask_registry(image, listed.is_plain).await,
+        }
+    }
+
     /// Returns the digests of the images whose registries are listed, and why some have none.
     pub(super) async fn resolve(
         &self,
@@ -190,14 +208,7 @@ impl Registries {
         if let Some(failure) = self.silence(&[&image.registry, &repository]) {
             return Err(failure);
         }
-        let asked = async {
-            match image.ecr() {
-                Some(registry) => self.ecr.digest(&registry, image).await,
-                None => self.oci.digest(image, is_plain).await,
-            }
-        };
-        let digest = timeout(LONGEST, asked).await;
-        let digest = digest.unwrap_or(Err(DigestFailure::Late));
+        let digest = self.ask_registry(image, is_plain).await;
         let left_alone = match &digest {
             Err(DigestFailure::Unreachable | DigestFailure::Credentials) => &image.registry,
             // A cache of another registry may be slow for one repository.
@@ -208,6 +219,21 @@ impl Registries {
             self.leave_alone(left_alone.clone(), failure.clone());
         }
         digest
+    }
+
+    async fn ask_registry(
+        &self,
+        image: &TaggedImage,
+        is_plain: bool,
+    ) -> Result<String, DigestFailure> {
+        let asked = async {
+            match image.ecr() {
+                Some(registry) => self.ecr.digest(&registry, image).await,
+                None => self.oci.digest(image, is_plain).await,
+            }
+        };
+        let digest = timeout(LONGEST, asked).await;
+        digest.unwrap_or(Err(DigestFailure::Late))
     }
 
     /// Returns why one of these has not answered just now.

@@ -14,11 +14,15 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 use super::{claims::outlives_task, fetch::is_ours, pods::delete};
 use crate::{
     controller::{
-        apply::release, caches::owner::Owner, context::Context, error::Error,
+        apply::release,
+        caches::owner::Owner,
+        context::Context,
+        error::Error,
         schedule::is_left_behind,
+        started_task::{self, result},
     },
     crd::{ACCEPTED, EcsTask, SUCCEEDED, TaskStatus},
-    settings::SCHEDULED_AT,
+    settings::{MESSAGE_DELETED, PIPE_MESSAGE, SCHEDULED_AT},
     source::read_task,
 };
 
@@ -29,6 +33,18 @@ const PODS_KEPT: SignedDuration = SignedDuration::from_hours(1);
 /// How long tasks that a schedule has started may wait to begin: as long as EventBridge Scheduler tries at most. The
 /// schedule gives up sooner, if it is still there and accepted.
 const WAITING: SignedDuration = SignedDuration::from_hours(24);
+
+/// How long an EcsTask is kept that is the only memory of what has become of a message: as long as SQS keeps messages at most
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>).
+const MESSAGES_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Whether the tasks for a message have succeeded, and it may not be deleted yet: it would start others if nothing said so.
+fn is_memory(task: &EcsTask, status: &TaskStatus) -> bool {
+    let labels = task.labels();
+    labels.contains_key(PIPE_MESSAGE)
+        && !labels.contains_key(MESSAGE_DELETED)
+        && result(status) == started_task::SUCCEEDED
+}
 
 /// Returns how long tasks that are rejected may still wait to begin; `None` if there is no limit, because no schedule has
 /// started them, or if they have begun.
@@ -83,6 +99,11 @@ pub(super) async fn expire(
     let kept = ttl.map_or(PODS_KEPT, |seconds| {
         SignedDuration::from_secs(seconds.max(0))
     });
+    let kept = if is_memory(task, status) {
+        kept.max(MESSAGES_KEPT)
+    } else {
+        kept
+    };
     let is_deleted = ttl.is_some() || is_left_behind(cx, task);
     let end = ended_at(status).and_then(|end| end.checked_add(kept).ok());
     match end.map(|end| end.duration_since(Timestamp::now())) {
@@ -159,6 +180,26 @@ mod tests {
         assert_eq!(left(SCHEDULED_AT, "True", json!([])), None);
         let running = json!([{"name": "job-0", "lastStatus": "RUNNING"}]);
         assert_eq!(left(SCHEDULED_AT, "False", running), None);
+    }
+
+    #[test]
+    fn a_task_is_the_memory_of_its_message_until_that_is_deleted() {
+        let is_memory = |labels: serde_json::Value, succeeded: &str| {
+            let task: EcsTask = serde_json::from_value(json!({
+                "metadata": {"name": "job", "labels": labels},
+                "status": {"stoppedAt": "2026-01-15T11:00:00Z", "conditions": [{
+                    "type": SUCCEEDED, "status": succeeded, "reason": "r", "message": "",
+                    "lastTransitionTime": "2026-01-15T11:00:00Z",
+                }]},
+            }))
+            .expect("it is a task");
+            is_memory(&task, &task.status)
+        };
+        assert!(is_memory(json!({PIPE_MESSAGE: "0a"}), "True"));
+        assert!(!is_memory(json!({PIPE_MESSAGE: "0a"}), "False"));
+        let deleted = json!({PIPE_MESSAGE: "0a", MESSAGE_DELETED: "true"});
+        assert!(!is_memory(deleted, "True"));
+        assert!(!is_memory(json!({}), "True"));
     }
 
     #[test]
