@@ -29,6 +29,7 @@ mod step;
 mod tasks;
 mod tell;
 mod uncreated;
+mod verdicts;
 
 use std::{iter, sync::Arc, time::Duration};
 

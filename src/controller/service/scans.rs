@@ -10,7 +10,9 @@ use std::{
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::{Asked, digests::resolve_begun, plan::Newest, revisions::Revision};
+use super::{
+    Asked, digests::resolve_begun, plan::Newest, revisions::Revision, verdicts::Verdicts,
+};
 use crate::{
     controller::{
         context::{Context, lock},
@@ -25,14 +27,13 @@ use crate::{
     source::read_task_definition,
 };
 
-/// When ECR is asked again about images with findings: new findings are published at any time, and a tag may be pushed again.
+/// About when ECR is asked again about images with findings: new findings are published at any time, and a tag may be pushed
+/// again.
 const AGAIN: Duration = Duration::from_mins(5);
-/// When it is asked again about images of which it could not say what was found.
+/// About when it is asked again about images of which it could not say what was found.
 const AFTER_SILENCE: Duration = Duration::from_mins(1);
-/// When it is asked again about a scan that is not done.
+/// About when it is asked again about a scan that is not done.
 const SOON: Duration = Duration::from_secs(30);
-/// By how many seconds the services are spread.
-const SPREAD: u32 = 20;
 /// How many images are named.
 const MOST_IMAGES: usize = 5;
 
@@ -40,6 +41,8 @@ const MOST_IMAGES: usize = 5;
 #[derive(Default)]
 pub(crate) struct Holds {
     by_service: Mutex<HashMap<String, Held>>,
+    /// What ECR has said of the images.
+    verdicts: Verdicts,
 }
 
 /// A deployment that is held back.
@@ -187,11 +190,20 @@ pub(super) async fn begin(
         newest.unscanned = judged.unseen;
         return None;
     };
-    let spread = uid.bytes().map(u32::from).sum::<u32>() % SPREAD;
-    let again = again + Duration::from_secs(spread.into());
+    let again = spread(&uid, again);
     cx.holds.hold(&uid, &refusal, Instant::now() + again);
     asked.hold(refusal);
     Some(again)
+}
+
+/// Returns when to ask again about a service: at least half a period from now, and at most one and a half. Those that are
+/// held back at the same time, because they have the same image or ECR has failed, do not ask again at the same time.
+fn spread(uid: &str, period: Duration) -> Duration {
+    const PARTS: u32 = 1000;
+    let hash = uid.bytes().fold(0_u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    period / 2 + period * (hash % PARTS) / PARTS
 }
 
 /// Asks ECR about the images that the service has not run before.
@@ -220,9 +232,15 @@ async fn judge(
         digest: digest_of(name, &newest.by.images).map(str::to_owned),
     });
     let new = new.filter(|image| image.digest.as_ref().is_none_or(|it| !known.contains(it)));
-    let scans = registries.scans(new.collect(), architecture).await;
-    let decisions = scans.into_iter();
-    Judged::of(decisions.map(|(image, scan)| (image, rules.decide(&scan, is_over))))
+    let new: Vec<Scanned> = new.collect();
+    let scans = registries.scans(new.clone(), architecture).await;
+    let verdicts = &cx.holds.verdicts;
+    Judged::of(new.into_iter().filter_map(|image| {
+        let scan = scans.get(&image.name)?;
+        let decision = rules.decide(scan, is_over);
+        let decision = verdicts.decide(&image, architecture, (scan, decision));
+        Some((image.name, decision))
+    }))
 }
 
 /// Returns the digest of an image: the one in its name, or what its tag means in a deployment.
@@ -291,6 +309,22 @@ mod tests {
         assert_eq!(holds.waited("1", "a", at(300)), Duration::from_mins(5));
         assert_eq!(holds.waited("1", "b", at(301)), Duration::ZERO);
         assert_eq!(left("b", 301), None, "nothing is known of it");
+    }
+
+    #[test]
+    fn services_that_are_held_back_at_once_do_not_ask_again_at_once() {
+        let uid = |number: u32| format!("6f1b0c7e-{number:04x}-4c5d-8e9f-{:012x}", number * 7919);
+        let mut times: Vec<u64> = (0..200)
+            .map(|number| spread(&uid(number), AGAIN).as_secs())
+            .collect();
+        times.sort_unstable();
+        assert!(times.iter().all(|it| (150..450).contains(it)), "{times:?}");
+        // On average, two in three seconds.
+        let most = times.iter().map(|from| {
+            let within = times.iter().filter(|it| (*from..from + 10).contains(it));
+            within.count()
+        });
+        assert!(most.max() < Some(25), "{times:?}");
     }
 
     #[test]
