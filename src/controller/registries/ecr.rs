@@ -1,5 +1,7 @@
 //! Private registries of ECR (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>).
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,6 +19,10 @@ const SERVICE: AwsService = AwsService {
     json: "1.1",
     largest: 8 * 1024 * 1024,
 };
+
+/// How long a response may take to begin. Whoever waits for it does not wait as long: one that is late would otherwise be
+/// taken for a host that cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The registries of ECR in all regions.
 #[derive(Debug)]
@@ -48,7 +54,7 @@ impl Ecr {
                 endpoint: ecr_endpoint,
                 role_arn,
                 ca_file,
-                patience: None,
+                patience: Some(PATIENCE),
             },
         ))
     }
@@ -135,7 +141,8 @@ impl Ecr {
             role_arn,
             ca_file,
         };
-        regions.set(region, with_credentials(SERVICE, options));
+        let api = with_credentials(SERVICE, options).patient(PATIENCE);
+        regions.set(region, api);
         Self(regions)
     }
 }

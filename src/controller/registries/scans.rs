@@ -18,15 +18,18 @@ use tokio::{
 use super::{CONCURRENT, DigestFailure, Registries, ecr::Ecr};
 use crate::{
     controller::context::lock,
-    ecr::{Scan, ScanPage, ScanState},
+    ecr::{Scan, ScanPage, ScanRules, ScanState},
     image::{EcrRegistry, TaggedImage},
     policy::is_like,
 };
 
 /// How long it may take to read what was found in an image. A deployment waits for it.
 const LONGEST: Duration = Duration::from_secs(5);
-/// How long an answer about a digest is good for other deployments that begin.
+/// How long findings of a digest are good for other deployments that begin.
 const FRESH: Duration = Duration::from_mins(1);
+/// How long it is good that there are none yet, or none can be had: as long as many deployments need to begin with a new
+/// image, each of which would otherwise wait for the questions of all others.
+const BRIEF: Duration = Duration::from_secs(15);
 /// How many findings a page has.
 const PAGE: u32 = 500;
 /// How many pages are read.
@@ -61,12 +64,20 @@ impl Answers {
         let is_fresh = |entry: &Entry| match entry.try_lock() {
             Ok(answer) => answer
                 .as_ref()
-                .is_some_and(|(asked, _)| asked.elapsed() < FRESH),
+                .is_some_and(|(asked, scan)| asked.elapsed() < good_for(scan)),
             // Somebody asks.
             Err(_) => true,
         };
         known.retain(|_, entry| Arc::strong_count(entry) > 1 || is_fresh(entry));
         known.entry(key).or_default().clone()
+    }
+}
+
+/// Returns how long an answer is good.
+const fn good_for(scan: &Scan) -> Duration {
+    match scan.state {
+        ScanState::Done | ScanState::Cut => FRESH,
+        ScanState::Pending | ScanState::Missing(_) | ScanState::Archived => BRIEF,
     }
 }
 
@@ -90,8 +101,11 @@ struct Index {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OfPlatform {
     digest: String,
+    #[serde(default)]
+    media_type: String,
     #[serde(default)]
     platform: Platform,
 }
@@ -104,13 +118,24 @@ struct Platform {
     os: String,
 }
 
+/// The images in an index that matter.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Platforms {
+    /// Those that are asked about.
+    digests: Vec<String>,
+    /// Why these are not all, as the end of a sentence; `None` if they are.
+    not_all: Option<&'static str>,
+}
+
 impl Registries {
     /// Returns what scans have found in the images that are in listed registries of ECR, by their names. Of an image for
-    /// several platforms, those with an `architecture` matter, such as `arm64`; `None` for all.
+    /// several platforms, those with an `architecture` matter, such as `arm64`; `None` for all. No more is read than
+    /// what decides by the rules.
     pub(in crate::controller) async fn scans(
         &self,
         images: Vec<Scanned>,
         architecture: Option<&str>,
+        rules: &ScanRules,
     ) -> BTreeMap<String, Scan> {
         let asked = images.into_iter().filter_map(|image| {
             let name = image.name.split('@').next()?;
@@ -126,6 +151,7 @@ impl Registries {
                     registry: &registry,
                     repository: &read.repository,
                     architecture,
+                    rules,
                 };
                 let id = match &image.digest {
                     Some(digest) => json!({"imageDigest": digest}),
@@ -152,37 +178,37 @@ impl Registries {
         let entry = self.answers.entry(key);
         let mut answer = entry.lock().await;
         if let Some((asked, scan)) = answer.as_ref()
-            && asked.elapsed() < FRESH
+            && asked.elapsed() < good_for(scan)
         {
             return scan.clone();
         }
         let asked = Instant::now();
         let scan = self.scan(question, id, host).await;
-        // What is not there yet may be a moment later.
-        let is_known = matches!(scan.state, ScanState::Done | ScanState::Cut);
-        *answer = is_known.then(|| (asked, scan.clone()));
+        *answer = Some((asked, scan.clone()));
         scan
     }
 
     async fn scan(&self, question: &Question<'_>, id: &Value, host: &str) -> Scan {
         let scans = format!("{host} scans");
-        if let Some(failure) = self.silence(&[host, &scans]) {
+        let of_repository = format!("{host}/{} scans", question.repository);
+        if let Some(failure) = self.silence(&[host, &scans, &of_repository]) {
             return Scan::missing(failure.to_string());
         }
         let asked = timeout(LONGEST, self.ecr.scan(question, id)).await;
-        match asked.unwrap_or(Err(DigestFailure::Late)) {
-            Ok(scan) => scan,
-            Err(failure) => {
-                let is_silent = matches!(
-                    failure,
-                    DigestFailure::Unreachable | DigestFailure::Credentials | DigestFailure::Late
-                );
-                if is_silent {
-                    self.leave_alone(scans, failure.clone());
-                }
-                Scan::missing(failure.to_string())
+        let failure = match asked.unwrap_or(Err(DigestFailure::Late)) {
+            Ok(scan) => return scan,
+            Err(failure) => failure,
+        };
+        let why = failure.to_string();
+        match failure {
+            DigestFailure::Unreachable | DigestFailure::Credentials => {
+                self.leave_alone(scans, failure);
             }
+            // One image may have very many findings, which is no reason not to ask about others.
+            DigestFailure::Late => self.leave_alone(of_repository, failure),
+            _ => {}
         }
+        Scan::missing(why)
     }
 }
 
@@ -191,6 +217,7 @@ pub(super) struct Question<'a> {
     registry: &'a EcrRegistry,
     repository: &'a str,
     architecture: Option<&'a str>,
+    rules: &'a ScanRules,
 }
 
 impl Ecr {
@@ -200,15 +227,31 @@ impl Ecr {
         if !is_unsupported {
             return Ok(scan);
         }
-        let mut scans = Vec::new();
-        for digest in self.platforms(question, id).await {
+        let platforms = self.platforms(question, id).await;
+        let mut scans: Vec<Scan> = platforms.not_all.map(Scan::missing).into_iter().collect();
+        let (count, mut failed) = (platforms.digests.len(), None);
+        for digest in platforms.digests {
             let id = json!({"imageDigest": digest});
-            scans.push(self.findings(question, &id).await?.0);
+            match self.findings(question, &id).await {
+                Ok((found, _)) if question.rules.hold_back(&found.findings) => {
+                    // Those that are left may have more.
+                    let is_all = scans.len() + 1 == count;
+                    let state = if is_all { found.state } else { ScanState::Cut };
+                    return Ok(Scan { state, ..found });
+                }
+                Ok((found, _)) => scans.push(found),
+                // Another one may have findings.
+                Err(failure) => failed = Some(failure),
+            }
         }
-        Ok(Scan::of_platforms(scans).unwrap_or(scan))
+        match failed {
+            Some(failure) => Err(failure),
+            None => Ok(Scan::of_platforms(scans).unwrap_or(scan)),
+        }
     }
 
-    /// Returns what was found in an image, and whether that is nothing because it may be an index.
+    /// Returns what was found in an image, and whether that is nothing because it may be an index. The pages after one that
+    /// decides are not read: whatever happens to them, what was found holds the deployment back.
     async fn findings(
         &self,
         question: &Question<'_>,
@@ -239,6 +282,9 @@ impl Ecr {
             let Some(next) = page.next else {
                 return Ok((Scan { state, findings }, page.is_unsupported));
             };
+            if question.rules.hold_back(&findings) {
+                break;
+            }
             if let Some(members) = body.as_object_mut() {
                 members.insert("nextToken".to_owned(), next.into());
             }
@@ -247,8 +293,8 @@ impl Ecr {
         Ok((Scan { state, findings }, false))
     }
 
-    /// Returns the digests of the platforms of an image; none if it has none, or that cannot be read.
-    async fn platforms(&self, question: &Question<'_>, id: &Value) -> Vec<String> {
+    /// Returns the platforms of an image; none if it has none, or that cannot be read.
+    async fn platforms(&self, question: &Question<'_>, id: &Value) -> Platforms {
         let body = json!({
             "registryId": question.registry.account,
             "repositoryName": question.repository,
@@ -261,24 +307,48 @@ impl Ecr {
         let manifests: Option<Manifests> = serde_json::from_slice(&answer).ok();
         let manifests = manifests.and_then(|it| it.images.into_iter().next());
         let index = manifests.and_then(|it| serde_json::from_str(&it.image_manifest).ok());
-        of_architecture(index, question.architecture)
+        index.map_or_else(Platforms::default, |index| {
+            of_architecture(index, question.architecture)
+        })
     }
 }
 
-/// Returns the digests of the images in an index that have an architecture. What else is in it, such as a signature, has none.
-fn of_architecture(index: Option<Index>, architecture: Option<&str>) -> Vec<String> {
-    let listed = index.into_iter().flat_map(|index| index.manifests);
+/// Returns the images in an index that a node of an architecture may run. One for which no architecture is given may be for
+/// any. What else is in the index, such as a signature, is for none.
+fn of_architecture(index: Index, architecture: Option<&str>) -> Platforms {
     let is_meant = |platform: &Platform| {
-        platform.os != "unknown" && architecture.is_none_or(|it| it == platform.architecture)
+        let of = match &*platform.architecture {
+            // Nodes take these to be the same.
+            "x86_64" | "x86-64" => "amd64",
+            "aarch64" => "arm64",
+            of => of,
+        };
+        platform.os != "unknown" && (of.is_empty() || architecture.is_none_or(|it| it == of))
     };
-    let meant = listed.filter(|it| is_meant(&it.platform));
-    let digests = meant.map(|it| it.digest);
-    digests.take(MOST_PLATFORMS).collect()
+    let listed = index.manifests.into_iter();
+    let (nested, images): (Vec<_>, Vec<_>) = listed
+        .filter(|it| is_meant(&it.platform))
+        .partition(|it| INDEXES.contains(&&*it.media_type));
+    let not_all = if !nested.is_empty() {
+        Some("it is an index with another index in it")
+    } else if images.len() > MOST_PLATFORMS {
+        Some("it is for more platforms than the operator asks about")
+    } else {
+        None
+    };
+    let digests = images.into_iter().map(|it| it.digest);
+    Platforms {
+        digests: digests.take(MOST_PLATFORMS).collect(),
+        not_all,
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::{
+        collections::BTreeSet,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use axum::{
         Router,
@@ -289,7 +359,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::controller::registries::RegistryOptions;
+    use crate::{controller::registries::RegistryOptions, ecr::OnMissing};
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
@@ -347,9 +417,26 @@ mod tests {
         }
     }
 
-    /// Returns what is said of one image: the names of its findings, or why there are none.
+    /// Returns what is said of one image: the names of its findings, none of which decides, or why there are none.
     async fn said(registries: &Registries, image: Scanned, architecture: Option<&str>) -> String {
-        let scans = registries.scans(vec![image], architecture).await;
+        said_by("CRITICAL", registries, image, architecture).await
+    }
+
+    /// Returns the same if findings of a severity decide.
+    async fn said_by(
+        block: &str,
+        registries: &Registries,
+        image: Scanned,
+        architecture: Option<&str>,
+    ) -> String {
+        let rules = ScanRules {
+            block: block.parse().expect("it is a severity"),
+            on_missing: OnMissing::Allow,
+            wait: Duration::ZERO,
+            ignored: BTreeSet::new(),
+            fixable_only: false,
+        };
+        let scans = registries.scans(vec![image], architecture, &rules).await;
         let Some(scan) = scans.values().next() else {
             return "it is not asked about".to_owned();
         };
@@ -435,6 +522,10 @@ mod tests {
             ASKED.fetch_add(1, Ordering::SeqCst);
             match body["repositoryName"].as_str() {
                 Some("denied") => refused("AccessDeniedException"),
+                Some("pending") => {
+                    let answer = json!({"imageScanStatus": {"status": "PENDING"}});
+                    answer.to_string().into_response()
+                }
                 _ => found(&["CVE-1"], None),
             }
         })
@@ -459,34 +550,153 @@ mod tests {
             (0, found.clone())
         );
         assert_eq!(asked(image("web", None)).await, (20, found));
-        // What the operator may not read yet, it may a moment later.
-        let (count, why) = asked(image("denied", Some("sha256:0a"))).await;
-        assert_eq!(
-            why,
-            "the registry refuses the request (AccessDeniedException)"
-        );
-        assert_eq!(count, 20);
+        // Many deployments with a new image at once.
+        let pending = asked(image("pending", Some("sha256:0a"))).await;
+        assert_eq!(pending, (1, "Pending ".to_owned()));
+        let why = "the registry refuses the request (AccessDeniedException)".to_owned();
+        assert_eq!(asked(image("denied", Some("sha256:0a"))).await, (1, why));
+    }
+
+    #[test]
+    fn what_may_change_in_a_moment_is_not_shared_for_long() {
+        let of = |state| {
+            let findings = Vec::new();
+            good_for(&Scan { state, findings })
+        };
+        for state in [ScanState::Done, ScanState::Cut] {
+            assert_eq!(of(state), FRESH);
+        }
+        let why = String::new();
+        for state in [
+            ScanState::Pending,
+            ScanState::Missing(why),
+            ScanState::Archived,
+        ] {
+            assert_eq!(of(state), BRIEF);
+        }
     }
 
     #[tokio::test]
     async fn an_ecr_that_does_not_answer_is_left_alone() {
         static ASKED: AtomicUsize = AtomicUsize::new(0);
-        let registries = registries(async |_, _| {
+        let registries = registries(async |_, body| {
+            if body["repositoryName"] == "fast" {
+                return found(&["CVE-1"], None);
+            }
             ASKED.fetch_add(1, Ordering::SeqCst);
             std::future::pending().await
         })
         .await;
-        for repository in ["a", "b", "c"] {
-            let why = said(&registries, image(repository, Some("sha256:0a")), None).await;
-            assert!(
-                [
-                    "the registry has not answered in time",
-                    "the registry cannot be reached"
-                ]
-                .contains(&&*why),
-                "{why}"
-            );
+        let ask = async |repository: &str, digest: &str| {
+            said(&registries, image(repository, Some(digest)), None).await
+        };
+        let late = "the registry has not answered in time";
+        // The second one is not asked because of the first one.
+        let (first, second) = tokio::join!(ask("a", "sha256:0a"), ask("b", "sha256:0a"));
+        assert_eq!((&*first, &*second), (late, late));
+        assert_eq!(ask("a", "sha256:0b").await, late);
+        assert_eq!(ASKED.load(Ordering::SeqCst), 2);
+        // It is no reason not to ask about another repository.
+        assert_eq!(ask("fast", "sha256:0a").await, "Done CVE-1");
+    }
+
+    #[tokio::test]
+    async fn pages_that_decide_hold_whatever_happens_to_the_next_ones() {
+        let registries = registries(async |_, body| match body["nextToken"].as_str() {
+            None => found(&["CVE-1", "CVE-2"], Some("more")),
+            Some(_) if body["repositoryName"] == "slow" => std::future::pending().await,
+            Some(_) => refused("ServerException"),
+        })
+        .await;
+        for repository in ["slow", "broken"] {
+            let image = image(repository, Some("sha256:0a"));
+            let said = said_by("HIGH", &registries, image, None).await;
+            assert_eq!(said, "Cut CVE-1 CVE-2", "{repository}");
         }
-        assert_eq!(ASKED.load(Ordering::SeqCst), 1);
+        let broken = said(&registries, image("broken", Some("sha256:0b")), None).await;
+        let why = "the registry refuses the request (ServerException)";
+        assert_eq!(broken, why);
+    }
+
+    #[tokio::test]
+    async fn a_platform_with_findings_holds_and_one_without_a_scan_is_missing() {
+        let registries = registries(async |operation, body| {
+            let of = |digest: &str| json!({"digest": digest, "platform": {"os": "linux"}});
+            let index = |digests: &[&str]| {
+                let manifests: Vec<Value> = digests.iter().map(|it| of(it)).collect();
+                let index = json!({"manifests": manifests}).to_string();
+                let answer = json!({"images": [{"imageManifest": index}]});
+                answer.to_string().into_response()
+            };
+            let digest = body["imageId"]["imageDigest"].as_str();
+            match (&*operation, body["repositoryName"].as_str(), digest) {
+                ("BatchGetImage", Some("sibling"), _) => index(&["clean", "unknown"]),
+                ("BatchGetImage", Some("failing"), _) => index(&["clean", "error"]),
+                ("BatchGetImage", Some("bad"), _) => index(&["unknown", "error", "bad", "clean"]),
+                ("BatchGetImage", ..) => index(&["clean", "bad"]),
+                (_, _, Some("clean")) => found(&[], None),
+                (_, _, Some("bad")) => found(&["CVE-1"], None),
+                (_, _, Some("error")) => refused("ServerException"),
+                _ => refused("ScanNotFoundException"),
+            }
+        })
+        .await;
+        for (repository, expected) in [
+            ("sibling", "it has not been scanned"),
+            (
+                "failing",
+                "the registry refuses the request (ServerException)",
+            ),
+            ("bad", "Cut CVE-1"),
+            ("all", "Done CVE-1"),
+        ] {
+            let image = image(repository, Some("sha256:0a"));
+            let said = said_by("HIGH", &registries, image, None).await;
+            assert_eq!(said, expected, "{repository}");
+        }
+    }
+
+    #[test]
+    fn what_a_node_may_run_is_meant_and_what_cannot_be_asked_about_is_told() {
+        let of = |manifests: Value, architecture| {
+            let index = serde_json::from_value(json!({"manifests": manifests}));
+            of_architecture(index.expect("it is an index"), architecture)
+        };
+        let entry = |digest: &str, architecture: &str| {
+            json!({
+                "digest": digest, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+                "platform": {"os": "linux", "architecture": architecture},
+            })
+        };
+        let listed = json!([
+            entry("a", "amd64"), entry("b", "x86_64"), entry("c", "arm64"), entry("d", "aarch64"), {"digest": "e"},
+            {"digest": "f", "platform": {"os": "unknown", "architecture": "unknown"}},
+        ]);
+        for (architecture, expected) in [
+            (Some("amd64"), &["a", "b", "e"][..]),
+            (Some("arm64"), &["c", "d", "e"]),
+            (None, &["a", "b", "c", "d", "e"]),
+        ] {
+            let platforms = of(listed.clone(), architecture);
+            assert_eq!(platforms.digests, expected, "{architecture:?}");
+            assert_eq!(platforms.not_all, None, "{architecture:?}");
+        }
+        for kind in INDEXES {
+            let nested =
+                json!([entry("a", "amd64"), {"digest": "b", "mediaType": kind, "platform": {}}]);
+            let platforms = of(nested, Some("amd64"));
+            assert_eq!(platforms.digests, ["a"]);
+            let why = platforms.not_all.unwrap_or_default();
+            assert!(why.contains("another index"), "{why}");
+        }
+        let many = |count: usize| {
+            let entries: Vec<Value> = (0..count).map(|_| entry("a", "amd64")).collect();
+            of(entries.into(), None)
+        };
+        assert_eq!(many(MOST_PLATFORMS).not_all, None);
+        let too_many = many(MOST_PLATFORMS + 1);
+        assert_eq!(too_many.digests.len(), MOST_PLATFORMS);
+        let why = too_many.not_all.unwrap_or_default();
+        assert!(why.contains("more platforms"), "{why}");
     }
 }

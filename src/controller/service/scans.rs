@@ -233,7 +233,9 @@ async fn judge(
     });
     let new = new.filter(|image| image.digest.as_ref().is_none_or(|it| !known.contains(it)));
     let new: Vec<Scanned> = new.collect();
-    let scans = registries.scans(new.clone(), architecture).await;
+    let scans = registries
+        .scans(new.clone(), architecture, rules)
+        .await;
     let verdicts = &cx.holds.verdicts;
     Judged::of(new.into_iter().filter_map(|image| {
         let scan = scans.get(&image.name)?;

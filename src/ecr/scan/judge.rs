@@ -34,7 +34,10 @@ impl ScanRules {
             ScanState::Archived => {
                 return Decision::Blocked("is archived, and cannot be pulled".to_owned());
             }
-            _ if !counted.is_empty() => return Decision::Blocked(told(&counted)),
+            _ if !counted.is_empty() => {
+                let is_all = scan.state != ScanState::Cut;
+                return Decision::Blocked(told(&counted, is_all));
+            }
             ScanState::Done => return Decision::Passes,
             ScanState::Pending if !is_over => return Decision::Waits,
             ScanState::Pending => "its scan is still not done",
@@ -49,6 +52,12 @@ impl ScanRules {
         }
     }
 
+    /// Whether some of these findings hold a deployment back.
+    #[must_use]
+    pub fn hold_back(&self, findings: &[ScanFinding]) -> bool {
+        findings.iter().any(|it| self.counts(it))
+    }
+
     fn counts(&self, finding: &ScanFinding) -> bool {
         finding.severity >= self.block
             && !finding.is_suppressed
@@ -57,8 +66,8 @@ impl ScanRules {
     }
 }
 
-/// Says how many findings there are, and names the most severe of them.
-fn told(findings: &[&ScanFinding]) -> String {
+/// Says how many findings there are, if these are all, and names the most severe of them.
+fn told(findings: &[&ScanFinding], is_all: bool) -> String {
     // One may be in several packages, and is a finding for each.
     let names: BTreeSet<_> = findings
         .iter()
@@ -83,8 +92,9 @@ fn told(findings: &[&ScanFinding]) -> String {
     if names.len() > NAMED {
         named.push(format!("and {} more", names.len() - NAMED));
     }
+    let at_least = if is_all { "" } else { "at least " };
     format!(
-        "has {} finding{one}: {}",
+        "has {at_least}{} finding{one}: {}",
         counts.join(" and "),
         named.join(", ")
     )

@@ -148,16 +148,16 @@ impl Scan {
         matches!(self.state, ScanState::Missing(_))
     }
 
-    /// Returns what the scans of an image's platforms say together. A platform without a scan matters only if none has one.
-    /// `None` without platforms.
+    /// Returns what the scans of an image's platforms say together. It may be the one without a scan that runs. `None` without
+    /// platforms.
     #[must_use]
     pub fn of_platforms(scans: Vec<Self>) -> Option<Self> {
         let rank = |state: &ScanState| match state {
             ScanState::Archived => 0,
             ScanState::Pending => 1,
-            ScanState::Cut => 2,
-            ScanState::Done => 3,
-            ScanState::Missing(_) => 4,
+            ScanState::Missing(_) => 2,
+            ScanState::Cut => 3,
+            ScanState::Done => 4,
         };
         let state = scans.iter().map(|scan| &scan.state);
         let state = state.min_by_key(|state| rank(state))?.clone();

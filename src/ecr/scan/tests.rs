@@ -178,6 +178,14 @@ fn the_state_of_a_scan_decides_if_there_are_no_findings() {
     ));
     let cut = Scan {
         state: ScanState::Cut,
+        ..early
+    };
+    assert_eq!(
+        rules("CRITICAL").decide(&cut, false),
+        blocked("has at least 1 CRITICAL finding: CVE-1 (CRITICAL)")
+    );
+    let cut = Scan {
+        state: ScanState::Cut,
         findings: Vec::new(),
     };
     assert!(matches!(
@@ -191,7 +199,7 @@ fn the_state_of_a_scan_decides_if_there_are_no_findings() {
 }
 
 #[test]
-fn a_platform_without_a_scan_matters_if_none_has_one() {
+fn a_platform_without_a_scan_is_not_taken_to_be_like_the_others() {
     let found = with_status("COMPLETE", &basic(&[("CVE-1", "HIGH")]));
     let clean = with_status("COMPLETE", &json!({}));
     let pending = with_status("PENDING", &json!({}));
@@ -201,13 +209,20 @@ fn a_platform_without_a_scan_matters_if_none_has_one() {
         let scan = Scan::of_platforms(scans).expect("there are some");
         rules("HIGH").decide(&scan, false)
     };
-    assert_eq!(decide(&[&clean, &missing]), Decision::Passes);
+    assert_eq!(decide(&[&clean, &clean]), Decision::Passes);
+    for scans in [[&clean, &missing], [&missing, &clean]] {
+        assert_eq!(
+            decide(&scans),
+            Decision::PassesUnseen("it has not been scanned".to_owned())
+        );
+    }
     assert_eq!(decide(&[&clean, &pending]), Decision::Waits);
     assert!(matches!(decide(&[&pending, &found]), Decision::Blocked(_)));
     assert!(matches!(
         decide(&[&clean, &found, &missing]),
         Decision::Blocked(_)
     ));
+    assert_eq!(decide(&[&missing, &pending]), Decision::Waits);
     assert!(matches!(
         decide(&[&missing, &missing]),
         Decision::PassesUnseen(_)
