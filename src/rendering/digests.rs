@@ -42,16 +42,23 @@ pub(super) fn pin(request: &mut ecs::TaskDefinition, digests: &ImageDigests) {
 
 /// Returns the digests in the pods of objects.
 pub(super) fn digests_in(objects: &[Value]) -> ImageDigests {
-    let lists = ["containers", "initContainers"].map(|list| format!("/spec/template/spec/{list}"));
-    let containers = objects.iter().flat_map(|object| {
-        let lists = lists.iter().filter_map(|list| object.pointer(list));
-        lists.filter_map(Value::as_array).flatten()
-    });
-    let images = containers.filter_map(|container| container.get("image")?.as_str());
+    let images = pod_images(objects);
     let digests = images.filter_map(|image| image.split_once('@'));
     digests
         .map(|(image, digest)| (image.to_owned(), digest.to_owned()))
         .collect()
+}
+
+/// Returns the images in the pods of objects, with their digests if they are there: also those that no container of the task
+/// definition has.
+pub fn pod_images(objects: &[Value]) -> impl Iterator<Item = &str> {
+    let lists = ["containers", "initContainers"].map(|list| format!("/spec/template/spec/{list}"));
+    let containers = objects.iter().flat_map(move |object| {
+        let lists = lists.clone();
+        let lists = lists.into_iter().filter_map(|list| object.pointer(&list));
+        lists.filter_map(Value::as_array).flatten()
+    });
+    containers.filter_map(|container| container.get("image")?.as_str())
 }
 
 #[cfg(test)]

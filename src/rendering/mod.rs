@@ -20,7 +20,7 @@ pub use counts::{
     with_counts_of, with_numbers, with_tasks,
 };
 pub use difference::differences;
-pub use digests::{ImageDigests, tagged_images};
+pub use digests::{ImageDigests, pod_images, tagged_images};
 pub use inputs::Inputs;
 pub use kept::{Kept, KeptRendering, Placing};
 pub use older_names::{have_same_tasks, older_name, rename, take_older_names};

@@ -176,6 +176,34 @@ fn images_that_are_not_known_are_not_taken_to_stay() {
             && said.contains("(rollback)"),
         "{said}"
     );
+    // Nothing is said of what runs, and there may be something.
+    let image = format!("{REPOSITORY}:latest");
+    for (deployments, why) in [
+        (json!([]), "its status has no deployments"),
+        (
+            json!([{"id": "1", "status": "PRIMARY"}]),
+            "a deployment in its status has no service revision",
+        ),
+    ] {
+        let items = [
+            service("web", "w3", "w3", &json!({"deployments": deployments})),
+            revision("web", "w3", 3, &image, Some(&digest("0f"))),
+        ];
+        let (status, said) = run("silent", &items, &[]);
+        assert_eq!(status, Some(2), "{said}");
+        let expected = format!("the images of shop/web (running) are not known, because {why}");
+        assert!(said.contains(&expected), "{said}");
+    }
+    // What is inactive matters no more.
+    let deployments = json!([
+        {"id": "2", "status": "PRIMARY", "serviceRevision": "w3"}, {"id": "1", "status": "INACTIVE"},
+    ]);
+    let items = [
+        service("web", "w3", "w3", &json!({"deployments": deployments})),
+        revision("web", "w3", 3, &image, Some(&digest("0f"))),
+    ];
+    let (status, said) = run("silent", &items, &[]);
+    assert_eq!(status, Some(0), "{said}");
     // The status has what runs, and nothing else.
     let image = format!("{REPOSITORY}:v1");
     let resolved = json!({"resolvedImages": [{"image": image, "imageDigest": digest("0a")}]});

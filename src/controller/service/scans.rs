@@ -10,9 +10,7 @@ use std::{
 use kube::ResourceExt as _;
 use tokio::time::Instant;
 
-use super::{
-    Asked, digests::resolve_begun, plan::Newest, revisions::Revision, verdicts::Verdicts,
-};
+use super::{Asked, digests::resolve_begun, plan::Newest, revisions::Revision, verdicts::Verdicts};
 use crate::{
     controller::{
         context::{Context, lock},
@@ -23,7 +21,7 @@ use crate::{
     decide::deployment::Deployments,
     diagnostic::StateReason,
     ecr::{Decision, ScanRules},
-    rendering::ImageDigests,
+    rendering::{ImageDigests, KeptRendering, pod_images},
     source::read_task_definition,
 };
 
@@ -225,24 +223,44 @@ async fn judge(
         _ => None,
     });
     let images = request.container_definitions.iter();
-    let images: BTreeSet<&String> = images.filter_map(|it| it.image.as_ref()).collect();
+    let images: BTreeSet<&str> = images.filter_map(|it| it.image.as_deref()).collect();
+    let images = of_pods(images, pod_images(&newest.rendering.objects));
     let known = ran_before(&cx.service_revisions.of(service));
-    let new = images.into_iter().map(|name| Scanned {
-        name: name.clone(),
-        digest: digest_of(name, &newest.by.images).map(str::to_owned),
-    });
-    let new = new.filter(|image| image.digest.as_ref().is_none_or(|it| !known.contains(it)));
-    let new: Vec<Scanned> = new.collect();
-    let scans = registries
-        .scans(new.clone(), architecture, rules)
-        .await;
+    let new: Vec<Scanned> = images
+        .into_iter()
+        .map(|name| Scanned {
+            name: name.to_owned(),
+            digest: digest_of(name, &newest.by.images).map(str::to_owned),
+        })
+        .filter(|image| image.digest.as_ref().is_none_or(|it| !known.contains(it)))
+        .collect();
+    let scans = registries.scans(new.clone(), architecture, rules).await;
     let verdicts = &cx.holds.verdicts;
     Judged::of(new.into_iter().filter_map(|image| {
         let scan = scans.get(&image.name)?;
         let decision = rules.decide(scan, is_over);
         let decision = verdicts.decide(&image, architecture, (scan, decision));
+        let decision = if image.digest.is_none() {
+            rules.of_tag(decision)
+        } else {
+            decision
+        };
         Some((image.name, decision))
     }))
+}
+
+/// Returns the images of a task definition, and those that pods have besides: a patch may add or replace containers.
+fn of_pods<'a>(
+    mut images: BTreeSet<&'a str>,
+    pods: impl Iterator<Item = &'a str>,
+) -> BTreeSet<&'a str> {
+    let is_other = |image: &&str| {
+        let tagged = image.split('@').next().unwrap_or_default();
+        !images.contains(image) && !images.contains(tagged)
+    };
+    let others: Vec<&str> = pods.filter(is_other).collect();
+    images.extend(others);
+    images
 }
 
 /// Returns the digest of an image: the one in its name, or what its tag means in a deployment.
@@ -256,12 +274,20 @@ fn digest_of<'a>(name: &'a str, digests: &'a ImageDigests) -> Option<&'a str> {
 /// Returns the digests of the images that the service has run before, as far as that is stored.
 fn ran_before(revisions: &[Arc<Revision>]) -> BTreeSet<String> {
     let good = revisions.iter().filter(|revision| !revision.failed);
-    let images = good.flat_map(|revision| revision.kept.images());
-    let digests = images.filter_map(|(name, digest)| {
-        let own = name.split_once('@').map(|(_, digest)| digest.to_owned());
-        own.or(digest)
-    });
-    digests.collect()
+    let mut digests = BTreeSet::new();
+    for revision in good {
+        let images = revision.kept.images().into_iter();
+        digests.extend(images.filter_map(|(name, digest)| {
+            let own = name.split_once('@').map(|(_, digest)| digest.to_owned());
+            own.or(digest)
+        }));
+        let rendering = revision.kept.rendering.as_ref();
+        if let Some((objects, _)) = rendering.and_then(KeptRendering::open) {
+            let named = pod_images(&objects).filter_map(|image| image.split_once('@'));
+            digests.extend(named.map(|(_, digest)| digest.to_owned()));
+        }
+    }
+    digests
 }
 
 /// Says which images of a deployment that begins have no findings.
@@ -311,6 +337,20 @@ mod tests {
         assert_eq!(holds.waited("1", "a", at(300)), Duration::from_mins(5));
         assert_eq!(holds.waited("1", "b", at(301)), Duration::ZERO);
         assert_eq!(left("b", 301), None, "nothing is known of it");
+    }
+
+    #[test]
+    fn containers_that_a_patch_adds_or_replaces_are_judged() {
+        let defined = BTreeSet::from(["web:1", "log@sha256:0b"]);
+        let pods = [
+            "web:1@sha256:0a",
+            "log@sha256:0b",
+            "added:1",
+            "replaced@sha256:0c",
+        ];
+        let all = of_pods(defined, pods.into_iter());
+        let expected = ["added:1", "log@sha256:0b", "replaced@sha256:0c", "web:1"];
+        assert_eq!(all, BTreeSet::from(expected));
     }
 
     #[test]

@@ -177,11 +177,7 @@ mod tests {
                 assert_eq!(last(&steps), after.1, "{steps:?}");
             }
         }
-        let lifted = [
-            held,
-            (image("1", old), passes),
-            (image("1", old), unseen()),
-        ];
+        let lifted = [held, (image("1", old), passes), (image("1", old), unseen())];
         assert_eq!(last(&lifted), unseen().1);
     }
 

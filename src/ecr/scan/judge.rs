@@ -44,11 +44,27 @@ impl ScanRules {
             ScanState::Cut => "it has more findings than the operator reads",
             ScanState::Missing(why) => why,
         };
+        self.unseen(missing)
+    }
+
+    fn unseen(&self, missing: &str) -> Decision {
         match self.on_missing {
             OnMissing::Allow => Decision::PassesUnseen(missing.to_owned()),
             OnMissing::Block => Decision::BlockedUnseen(format!(
                 "has no findings that could be judged, because {missing}"
             )),
+        }
+    }
+
+    /// Returns what is decided about an image that stays a tag: what it names when a task starts is not known, although what it
+    /// names now may pass.
+    #[must_use]
+    pub fn of_tag(&self, decision: Decision) -> Decision {
+        match decision {
+            Decision::Passes => self.unseen(
+                "its tag is not resolved to a digest, and may name another image when a task starts",
+            ),
+            decision => decision,
         }
     }
 

@@ -231,6 +231,25 @@ fn a_platform_without_a_scan_is_not_taken_to_be_like_the_others() {
 }
 
 #[test]
+fn a_tag_that_may_move_is_not_taken_to_be_what_it_names_now() {
+    let block = ScanRules {
+        on_missing: OnMissing::Block,
+        ..rules("HIGH")
+    };
+    assert!(matches!(
+        rules("HIGH").of_tag(Decision::Passes),
+        Decision::PassesUnseen(_)
+    ));
+    assert!(matches!(
+        block.of_tag(Decision::Passes),
+        Decision::BlockedUnseen(_)
+    ));
+    for decision in [Decision::Waits, blocked("is archived")] {
+        assert_eq!(block.of_tag(decision.clone()), decision);
+    }
+}
+
+#[test]
 fn severities_are_in_order_and_have_the_words_of_aws() {
     assert!(FindingSeverity::ALL.is_sorted());
     for severity in FindingSeverity::ALL {

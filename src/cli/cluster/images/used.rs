@@ -163,6 +163,7 @@ pub(super) fn uses(
                 })
             }));
         };
+        unknown.extend(without_revision(service, &name));
         let purposes = purposes(service, stored, earlier);
         for (purpose, id) in &purposes {
             match stored.iter().find(|(of, _)| of == id) {
@@ -207,6 +208,22 @@ fn stored(revisions: &[ControllerRevision]) -> Stored {
         }
     }
     stored
+}
+
+/// Returns that it is not known what a service runs, if its status does not say so: the operator has not looked at it yet, or
+/// holds it back.
+fn without_revision(service: &EcsService, name: &str) -> Option<String> {
+    let mut deployments = service.status.deployments.iter();
+    let why = if service.status.deployments.is_empty() {
+        "its status has no deployments"
+    } else if deployments.any(|it| it.status != INACTIVE && it.service_revision.is_none()) {
+        "a deployment in its status has no service revision"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "the images of {name} (running) are not known, because {why}"
+    ))
 }
 
 /// Returns for what a service uses which of its revisions.
