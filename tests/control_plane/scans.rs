@@ -166,7 +166,7 @@ struct Ecr {
     url: String,
     /// How often it was asked for findings.
     asked: Arc<AtomicUsize>,
-    /// Whether the scan of `late` is done.
+    /// Whether the scan of `late` is done, and nobody may ask about `found`.
     is_done: Arc<AtomicUsize>,
 }
 
@@ -188,6 +188,9 @@ impl Ecr {
                 .unwrap()
                 .ends_with(".DescribeImages")
             {
+                if repository == "found" && done.load(Ordering::SeqCst) > 0 {
+                    return denied();
+                }
                 let digest = format!("sha256:{}", "0a".repeat(32));
                 return json!({"imageDetails": [{"imageDigest": digest}]})
                     .to_string()
@@ -206,6 +209,11 @@ impl Ecr {
     }
 }
 
+fn denied() -> Response {
+    let body = json!({"__type": "AccessDeniedException", "message": "secret"});
+    (StatusCode::BAD_REQUEST, body.to_string()).into_response()
+}
+
 async fn findings(repository: &str, is_done: bool) -> Response {
     let status = |status: &str| {
         json!({"imageScanStatus": {"status": status}})
@@ -214,10 +222,14 @@ async fn findings(repository: &str, is_done: bool) -> Response {
     };
     match repository {
         "late" if !is_done => status("IN_PROGRESS"),
-        "denied" => {
-            let body = json!({"__type": "AccessDeniedException", "message": "secret"});
-            (StatusCode::BAD_REQUEST, body.to_string()).into_response()
-        }
+        "denied" => denied(),
+        "found" if is_done => denied(),
+        "found" => json!({
+            "imageScanStatus": {"status": "COMPLETE"},
+            "imageScanFindings": {"findings": [{"name": "CVE-1", "severity": "HIGH"}]},
+        })
+        .to_string()
+        .into_response(),
         "slow" => std::future::pending().await,
         _ => status("COMPLETE"),
     }
@@ -291,4 +303,45 @@ async fn a_gate_that_is_switched_on_asks_nothing_of_what_runs_and_an_ecr_that_fa
     held(&bed, "slow", "ImageScanBlocked").await;
     apply(&bed, "nginx", "nginx:2", 1).await;
     completes(&bed, "nginx", 1, "nginx:2").await;
+}
+
+#[tokio::test]
+async fn what_was_found_holds_back_while_ecr_cannot_be_asked() {
+    let plane = ControlPlane::start().await.unwrap();
+    install(&plane).await.unwrap();
+    let ecr = Ecr::start().await;
+    let environment = [
+        "AWS_ACCESS_KEY_ID=AKID",
+        "AWS_SECRET_ACCESS_KEY=secret",
+        "AWS_EC2_METADATA_DISABLED=true",
+    ];
+    let environment = environment.map(str::to_owned);
+    let endpoint = format!("--digest-ecr-endpoint={}", ecr.url);
+    let flags = [LISTED, &endpoint, "--image-scan-block=HIGH"];
+    let operator = Operator::start_in(&environment, &plane, "operator", &flags);
+    let _operator = operator.await.unwrap();
+    let bed = Bed::new(&plane.kubeconfig(), "lasting").await;
+    let found = format!("{HOST}/found:1");
+    apply(&bed, "web", &found, 1).await;
+    let message = held(&bed, "web", "ImageScanBlocked").await;
+    assert!(message.contains("has 1 HIGH finding: CVE-1"), "{message}");
+
+    // It is asked again at once when the spec changes, and nothing but the operator knows what was found.
+    ecr.is_done.store(1, Ordering::SeqCst);
+    let asked = ecr.asked.load(Ordering::SeqCst);
+    let mut definition = task_definition(&found);
+    definition["containerDefinitions"][0]["environment"] = json!([{"name": "A", "value": "b"}]);
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    let object = bed.until("EcsService", "web", "web:2 is held back", |object| {
+        let accepted = condition(object, "Accepted");
+        let message = accepted["message"].as_str().unwrap_or_default();
+        message.contains("web:2") || accepted["status"] == "True"
+    });
+    let accepted = condition(&object.await, "Accepted");
+    assert_eq!(accepted["reason"], "ImageScanBlocked", "{accepted}");
+    assert!(ecr.asked.load(Ordering::SeqCst) > asked);
+
+    // What nothing is known of begins.
+    apply(&bed, "other", &format!("{HOST}/denied:1"), 1).await;
+    completes(&bed, "other", 1, "other:1").await;
 }
