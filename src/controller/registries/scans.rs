@@ -230,13 +230,14 @@ impl Ecr {
         let platforms = self.platforms(question, id).await;
         let not_all = platforms.not_all.map(Scan::missing);
         let mut scans: Vec<Scan> = not_all.into_iter().collect();
-        let (count, mut failed) = (scans.len() + platforms.digests.len(), None);
+        let (count, mut failed) = (platforms.digests.len(), None);
         for digest in platforms.digests {
             let id = json!({"imageDigest": digest});
             match self.findings(question, &id).await {
                 Ok((found, _)) if question.rules.hold_back(&found.findings) => {
                     // Those that are left may have more.
-                    let is_all = failed.is_none() && scans.len() + 1 == count;
+                    let is_whole = platforms.not_all.is_none() && failed.is_none();
+                    let is_all = is_whole && scans.len() + 1 == count;
                     let state = if is_all { found.state } else { ScanState::Cut };
                     return Ok(Scan { state, ..found });
                 }
