@@ -139,6 +139,7 @@ impl Reconciled for EcsService {
         cx.readings.forget(&user(self));
         tasks::forget(cx, self);
         cx.pods.stopped.forget(&user(self));
+        cx.pods.departed.forget(&user(self));
         self.ask_app_runner(cx);
     }
 }
