@@ -28,6 +28,9 @@ pub struct ContainerSeen {
     pub state: Doing,
     /// When this operator first saw it in this state, by its own clock.
     pub seen: Option<Timestamp>,
+    /// When this operator first saw it run, wait or be over after this many restarts, by its own clock: what its node says
+    /// about when that began is not later, unless the clock of the node is ahead.
+    pub changed_seen: Option<Timestamp>,
     /// How it ended before its last restart.
     pub last_end: Option<End>,
 }
@@ -86,6 +89,7 @@ fn container(status: &ContainerStatus, init: bool, specs: &[Container]) -> Conta
         restarts: status.restart_count,
         ready: status.ready,
         seen: None,
+        changed_seen: None,
         state: status.state.as_ref().map_or(Doing::Unknown, |state| {
             doing(state, status.started == Some(true))
         }),

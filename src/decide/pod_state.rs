@@ -1,5 +1,7 @@
 //! The state of a task as its pod shows it.
 
+use std::mem::discriminant;
+
 use k8s_openapi::{
     api::core::v1::{Pod, PodCondition, PodSpec, PodStatus},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -70,6 +72,8 @@ pub struct PodState {
     pub has_deadline: bool,
     /// Pending, Running, Succeeded or Failed.
     pub phase: Phase,
+    /// When this process saw it end for good; absent if it had ended before.
+    pub finished_seen: Option<Timestamp>,
     /// The reason and message with which the kubelet or the cluster ended it.
     pub ended: Option<(String, String)>,
     /// Why the cluster disrupts it (<https://kubernetes.io/docs/concepts/workloads/pods/disruptions/>).
@@ -152,6 +156,7 @@ impl PodState {
             revision: label(metadata, SERVICE_REVISION),
             has_deadline: spec.is_some_and(|spec| spec.active_deadline_seconds.is_some()),
             phase: phase(&status),
+            finished_seen: None,
             ended: status.reason.clone().map(|reason| {
                 let message = status.message.clone().unwrap_or_default();
                 (reason, message)
@@ -168,8 +173,8 @@ impl PodState {
         }
     }
 
-    /// Returns this state with the times at which its containers were first seen running, and the pod was first seen
-    /// without a node or failing the checks of a load balancer: those of `before` if it showed the same, or `now`.
+    /// Returns this state with the times at which its containers were first seen in their states, and the pod was first
+    /// seen to have ended, without a node or failing the checks of a load balancer: those of `before` if it showed the same, or `now`.
     /// These times are needed because the clock of a node may be wrong.
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
@@ -177,8 +182,20 @@ impl PodState {
         for container in &mut self.containers {
             let mut known = before.into_iter().flat_map(|before| &before.containers);
             let known = known.find(|known| known.name == container.name);
+            let is_as_before = |known: &&ContainerSeen| {
+                let states = [&known.state, &container.state].map(discriminant);
+                states[0] == states[1] && known.restarts == container.restarts
+            };
+            let unchanged = known.filter(is_as_before);
+            container.changed_seen = unchanged.and_then(|known| known.changed_seen).or(Some(now));
             let same = known.filter(|known| running(&known.state) == running(&container.state));
             container.seen = same.and_then(|known| known.seen).or(Some(now));
+        }
+        if self.is_finished()
+            && let Some(before) = before
+        {
+            let ends_now = (!before.is_finished()).then_some(now);
+            self.finished_seen = before.finished_seen.or(ends_now);
         }
         if self.fails_target_checks {
             let known = before.and_then(|known| known.fails_target_checks_seen);

@@ -151,7 +151,8 @@ fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskSt
         ..before
     };
     if task.started_at.is_none() {
-        task.started_at = started_at(pod).map(Time);
+        // No clock is ahead of ours.
+        task.started_at = started_at(pod).map(|at| Time(at.min(now)));
     }
     let end = why_it_ends(pod, task.started_at.is_some(), now);
     task.exit_code = task.exit_code.or_else(|| exit_code(pod));
@@ -164,7 +165,7 @@ fn observed(before: OneTaskStatus, pod: &PodState, now: Timestamp) -> (OneTaskSt
     let stopping = task.stop_code.is_some();
     let (status, step) = match pod.phase {
         Phase::Succeeded | Phase::Failed => {
-            task.stopped_at = Some(Time(ended_at(pod).unwrap_or(now)));
+            task.stopped_at = Some(Time(ended_at(pod).map_or(now, |at| at.min(now))));
             (STOPPED, Step::Wait)
         }
         Phase::Pending | Phase::Running if pod.deleting => (STOPPING, Step::Wait),
@@ -458,6 +459,21 @@ mod tests {
     fn without_pod(before: &OneTaskStatus, begun: bool) -> (OneTaskStatus, Step) {
         let Next { task, step, .. } = next(before, None, begun, now());
         (task, step)
+    }
+
+    #[test]
+    fn a_node_whose_clock_is_ahead_tells_no_time_to_come() {
+        let later = json!("2027-01-15T10:30:00Z");
+        let mut app = running("app");
+        app["state"]["running"]["startedAt"] = later.clone();
+        let status = json!({"phase": "Running", "containerStatuses": [app]});
+        let (task, _) = then(&pending(), &pod(60, on_node(), status));
+        assert_eq!(task.started_at, Some(Time(now())));
+        let mut app = ended("app", 0, "Completed");
+        app["state"]["terminated"]["finishedAt"] = later;
+        let status = json!({"phase": "Succeeded", "containerStatuses": [app]});
+        let (task, _) = then(&task, &pod(60, on_node(), status));
+        assert_eq!(task.stopped_at, Some(Time(now())));
     }
 
     fn gated() -> PodState {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::{
     service::{ServiceSeen, of_service},
-    task::{TaskSeen, ended_at, is_recent, of_service_pod, of_stopped, of_task},
+    task::{TaskSeen, is_recent, of_service_pod, of_stopped, of_task},
 };
 
 /// An event.

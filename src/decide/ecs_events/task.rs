@@ -8,7 +8,7 @@ use super::{Event, Happened, Place, cluster_name, iso};
 use crate::{
     crd::{ContainerStatus, OneTaskStatus, StoppedTask},
     decide::{
-        pod_state::{Doing, PodState},
+        pod_state::{ContainerSeen, Doing, PodState},
         stopped_tasks::SERVICE_SCHEDULER_INITIATED,
         task_lifecycle::{PENDING, RUNNING, STOPPED, next, unreported},
     },
@@ -21,7 +21,8 @@ const BY_SCHEDULER: &str = "The service stopped the task, for a deployment or wi
 /// What is known about a task.
 #[derive(Clone, Debug)]
 pub struct TaskSeen<'t> {
-    /// The UID of its EcsTask or EcsService.
+    /// The UID of its EcsTask. For a task of a service, what tells the pods of its namespace from others: the pod keeps
+    /// its name and its past when another EcsService takes it over.
     pub uid: &'t str,
     /// Its cluster, as the request has it.
     pub cluster: Option<&'t str>,
@@ -60,7 +61,7 @@ pub fn of_task(
 }
 
 /// Returns the events of a task of a service after a time, as its pod shows them. A pod that is gone has STOPPED at
-/// `gone_at`. Containers that the kubelet starts again are another task of ECS, which is RUNNING since then.
+/// `gone_at`, unless it had ended before. Containers that the kubelet starts again are another task of ECS, which is RUNNING since then.
 #[must_use]
 pub fn of_service_pod(
     place: Place<'_>,
@@ -72,10 +73,11 @@ pub fn of_service_pod(
     let unreported = unreported(pod.name.clone(), true);
     // What depends on the clock is whether it may yet start, which says nothing here.
     let seen = next(&unreported, Some(pod), true, Timestamp::UNIX_EPOCH).task;
-    let over = seen.stopped_at.is_some() || gone_at.is_some();
+    let over = pod.is_finished() || gone_at.is_some();
+    let ended = ended_at(pod).or(pod.finished_seen).filter(|_| over);
     let mut one = OneTaskStatus {
         started_at: running_since(pod).map(Time),
-        stopped_at: seen.stopped_at.clone().or_else(|| gone_at.map(Time)),
+        stopped_at: ended.or(gone_at).map(Time),
         ..seen
     };
     if over && pod.disruption.is_none() && (pod.deleting || one.stop_code.is_none()) {
@@ -95,7 +97,7 @@ fn running_since(pod: &PodState) -> Option<Timestamp> {
     let mut latest = None;
     for container in pod.containers.iter().filter(|container| !container.init) {
         match &container.state {
-            Doing::Running { since, .. } => latest = latest.max(*since),
+            Doing::Running { since, .. } => latest = latest.max(bounded(*since, container)),
             Doing::Ended(_) => {}
             Doing::Unknown | Doing::Waiting(..) => return None,
         }
@@ -167,20 +169,29 @@ pub fn is_recent(pod: &PodState, after: Timestamp) -> bool {
         };
         [now, container.last_end.as_ref().and_then(|end| end.at)]
     });
-    times.chain([pod.created_at]).flatten().any(|it| it > after)
+    let own = [pod.created_at, pod.finished_seen];
+    times.chain(own).flatten().any(|it| it > after)
 }
 
-/// Returns when the last container of a pod ended.
-#[must_use]
-pub fn ended_at(pod: &PodState) -> Option<Timestamp> {
-    let ends = pod
-        .containers
-        .iter()
+/// Returns when the last main container of a pod ended, if all of them have.
+fn ended_at(pod: &PodState) -> Option<Timestamp> {
+    let main = pod.containers.iter().filter(|container| !container.init);
+    let ends: Option<Vec<Timestamp>> = main
         .map(|container| match &container.state {
-            Doing::Ended(end) => end.at,
+            Doing::Ended(end) => bounded(end.at, container),
             Doing::Unknown | Doing::Waiting(..) | Doing::Running { .. } => None,
-        });
-    ends.max().flatten()
+        })
+        .collect();
+    ends?.into_iter().max()
+}
+
+/// Returns since when a node says that a container is in its state, which is not after it was seen: a clock that is ahead would
+/// make what began before a rule look as if it began after.
+fn bounded(at: Option<Timestamp>, container: &ContainerSeen) -> Option<Timestamp> {
+    let seen = container.changed_seen;
+    // Nodes report whole seconds.
+    let seen = seen.and_then(|seen| Timestamp::from_second(seen.as_second()).ok());
+    at.map(|at| seen.map_or(at, |seen| at.min(seen)))
 }
 
 fn event(

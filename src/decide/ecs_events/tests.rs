@@ -212,6 +212,78 @@ fn a_task_of_a_service_runs_and_is_stopped_by_its_service() {
 }
 
 #[test]
+fn a_node_whose_clock_is_ahead_does_not_make_what_runs_already_new() {
+    let running = || {
+        let state = json!({"running": {"startedAt": "1970-01-01T01:00:00Z"}});
+        pod(web(state, 0), false)
+    };
+    let of = |pod: &PodState| named(&of_service_pod(PLACE, &task(), pod, None, at(0)));
+    let first = running().seen(None, at(20));
+    assert_eq!(of(&first), ["PENDING@10", "RUNNING@20"]);
+    let later = running().seen(Some(&first), at(500));
+    assert_eq!(of(&later), ["PENDING@10", "RUNNING@20"]);
+    let ended = || {
+        let state = json!({"terminated": {"exitCode": 0, "finishedAt": "1970-01-01T01:01:00Z"}});
+        let mut status = web(state, 0);
+        status["phase"] = json!("Succeeded");
+        pod(status, false)
+    };
+    let first = ended().seen(Some(&later), at(600));
+    assert_eq!(of(&first), ["PENDING@10", "STOPPED@600"]);
+    assert_eq!(of(&ended().seen(Some(&first), at(700))), of(&first));
+    // What a node with the right clock says is not changed by when somebody looks.
+    let state = json!({"running": {"startedAt": "1970-01-01T00:00:20Z"}});
+    let right = pod(web(state, 0), false).seen(None, at(900));
+    assert_eq!(of(&right), ["PENDING@10", "RUNNING@20"]);
+}
+
+#[test]
+fn a_pod_that_fails_without_the_end_of_a_container_stops_when_that_is_seen() {
+    let of = |pod: &PodState| named(&of_service_pod(PLACE, &task(), pod, None, at(0)));
+    let running = json!({"running": {"startedAt": "1970-01-01T00:00:20Z"}});
+    let running = pod(web(running, 0), false).seen(None, at(21));
+    let evicted = || pod(json!({"phase": "Failed", "reason": "Evicted"}), false);
+    let seen = evicted().seen(Some(&running), at(80));
+    assert_eq!(of(&seen), ["PENDING@10", "STOPPED@80"]);
+    assert!(is_recent(&seen, at(79)) && !is_recent(&seen, at(80)));
+    assert_eq!(of(&evicted().seen(Some(&seen), at(90))), of(&seen));
+    // Nobody knows when one ended that had ended when the operator started.
+    let old = evicted().seen(None, at(5000));
+    assert_eq!(of(&old), ["PENDING@10"]);
+    assert_eq!(of(&evicted().seen(Some(&old), at(5001))), ["PENDING@10"]);
+}
+
+#[test]
+fn the_end_of_an_init_container_is_not_that_of_its_task() {
+    let container = |name: &str, state: Value| {
+        json!({
+            "name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0,
+            "state": state,
+        })
+    };
+    let over = |at: &str| json!({"terminated": {"exitCode": 0, "finishedAt": at}});
+    let (early, late) = ("1970-01-01T00:00:15Z", "1970-01-01T00:00:30Z");
+    let runs = json!({"running": {"startedAt": "1970-01-01T00:00:20Z"}});
+    for (main, end) in [
+        (vec![container("web", runs.clone())], 70),
+        (
+            vec![container("web", over(late)), container("log", runs)],
+            70,
+        ),
+        (vec![container("web", over(late))], 30),
+        (vec![], 70),
+    ] {
+        let status = json!({
+            "phase": "Running", "containerStatuses": main,
+            "initContainerStatuses": [container("first", over(early))],
+        });
+        let gone = of_service_pod(PLACE, &task(), &pod(status, true), Some(at(70)), at(20));
+        let stop = named(&gone).pop();
+        assert_eq!(stop, Some(format!("STOPPED@{end}")), "{main:?}");
+    }
+}
+
+#[test]
 fn a_task_that_its_service_lists_as_stopped_is_the_one_of_its_pod() {
     let stopped = |ends: Option<i64>| StoppedTask {
         name: "web-1".to_owned(),
