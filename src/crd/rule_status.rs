@@ -18,10 +18,10 @@ statuses! {
         observed_generation: Option<i64>,
         /// ENABLED or DISABLED, as the operator last saw it; absent while the spec is rejected.
         state: Option<String>,
-        /// A digest of the event pattern that `since` is about.
+        /// A digest of the event pattern and the targets that `since` is about.
         pattern: Option<String>,
         /// Since when events count: what happened until then starts nothing. It is the time at which the rule was created,
-        /// or at which the operator saw that it was enabled or its pattern changed.
+        /// or at which the operator saw that it was enabled or that its pattern or targets changed.
         since: Option<Time>,
         /// How many events have matched since the rule exists. An operator that is killed loses the counts of some seconds.
         matched: i64,

@@ -2,14 +2,16 @@
 //!
 //! The body of a message is an event as EventBridge sends it to a queue. It is deleted when each rule that it matches has
 //! started its tasks, or never will; otherwise it comes again, and what it has started is found by its name. What is no
-//! event stays, and goes where the queue sends it.
+//! event stays, and goes where the queue sends it. Nothing is received before all rules are known, because what no rule
+//! wants is deleted.
 
 use std::{
+    collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::{StreamExt as _, stream};
@@ -19,6 +21,7 @@ use serde_json::Value;
 use tokio::{sync::watch as signal, time::sleep};
 
 use super::{
+    RULES,
     fetch::read,
     happened::Happened,
     start::{Later, Work},
@@ -26,7 +29,8 @@ use super::{
 };
 use crate::{
     controller::{
-        context::Context,
+        caches::catch_up::CatchUp,
+        context::{Context, lock},
         permitted::{NotPermitted, event_source_permitted},
         sqs::{Received, Sqs, SqsFailure},
         status::whole_seconds,
@@ -40,6 +44,8 @@ use crate::{
 const MOST: usize = 10;
 /// The longest wait after failures, as a power of two in seconds.
 const LONGEST: u32 = 6;
+/// The shortest wait between two tries.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 /// Receives events until the operator ends or does not lead any more, if it has a queue of them.
 pub(in crate::controller) async fn follow_bus(cx: &Arc<Context>, stopped: signal::Receiver<bool>) {
@@ -51,28 +57,55 @@ pub(in crate::controller) async fn follow_bus(cx: &Arc<Context>, stopped: signal
         sqs,
         queue,
         is_silent: AtomicBool::new(false),
+        is_blind: AtomicBool::new(false),
+        stayed: Stayed::default(),
     };
     let mut failures = 0;
     while !*stopped.borrow() {
-        let turn = tokio::select! {
-            // What SQS has sent meanwhile comes again.
-            () = ended(stopped.clone()) => return,
-            messages = sqs.receive(queue, bus.most(failures)) => messages,
+        let wait = if bus.knows_rules() {
+            let turn = tokio::select! {
+                // What SQS has sent meanwhile comes again.
+                () = ended(stopped.clone()) => return,
+                messages = sqs.receive(queue, bus.most(failures)) => messages,
+            };
+            let turn = match turn {
+                Ok(messages) => bus.batch(messages).await,
+                Err(failure) => Err(failure),
+            };
+            bus.tell(&turn);
+            failures = turn.as_ref().map_or((failures + 1).min(LONGEST), |_| 0);
+            turn.map_or(Some(Duration::from_secs(1 << failures)), |again| {
+                again.then_some(SHORTEST)
+            })
+        } else {
+            Some(SHORTEST)
         };
-        let fails = match turn {
-            Ok(messages) => bus.batch(messages).await,
-            Err(failure) => Err(failure),
-        };
-        bus.tell(&fails);
-        if matches!(fails, Ok(false)) {
-            failures = 0;
+        let Some(wait) = wait else {
             continue;
-        }
-        failures = (failures + 1).min(LONGEST);
+        };
         tokio::select! {
             () = ended(stopped.clone()) => return,
-            () = sleep(Duration::from_secs(1 << failures)) => {}
+            () = sleep(wait) => {}
         }
+    }
+}
+
+/// Whether all rules are known, so that an event that none of them wants can be deleted.
+fn knows_rules(catch_up: &CatchUp) -> bool {
+    catch_up.is_filled(&RULES)
+}
+
+/// The messages that have stayed in the queue, and when. One that comes again sooner than its tasks could be tried again
+/// comes from a queue that does not hide it.
+#[derive(Debug, Default)]
+struct Stayed(Mutex<BTreeMap<String, Instant>>);
+
+impl Stayed {
+    /// Records a message that stays. Returns whether it has come again at once.
+    fn again(&self, message: &str, now: Instant) -> bool {
+        let mut stayed = lock(&self.0);
+        stayed.retain(|_, at| now.saturating_duration_since(*at) < SHORTEST);
+        stayed.insert(message.to_owned(), now).is_some()
     }
 }
 
@@ -86,6 +119,9 @@ struct Bus<'b> {
     queue: &'b Queue,
     /// Whether it has been said that the queue cannot be read.
     is_silent: AtomicBool,
+    /// Whether it has been said that the rules are not known.
+    is_blind: AtomicBool,
+    stayed: Stayed,
 }
 
 impl Bus<'_> {
@@ -99,7 +135,27 @@ impl Bus<'_> {
         }
     }
 
-    /// Does what is to be done for the messages of an answer. Returns whether all of them stay in the queue.
+    /// Whether all rules are known. Tells the log when they are not, and when they are again.
+    fn knows_rules(&self) -> bool {
+        let knows = knows_rules(&self.cx.catch_up);
+        let queue = &self.queue.arn;
+        if !knows && !self.is_blind.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                queue,
+                "the queue of events is not read, because the EcsRules cannot be listed yet"
+            );
+        }
+        if knows && self.is_blind.swap(false, Ordering::Relaxed) {
+            tracing::info!(
+                queue,
+                "the EcsRules are known, and the queue of events is read"
+            );
+        }
+        knows
+    }
+
+    /// Does what is to be done for the messages of an answer. Returns whether one of them comes again at once. What else
+    /// stays in the queue is hidden there for a while, and nobody else has to wait for it.
     ///
     /// # Errors
     ///
@@ -110,15 +166,19 @@ impl Bus<'_> {
         }
         let at_once = messages.len();
         let done: Vec<Result<bool, SqsFailure>> = stream::iter(messages)
-            .map(|message| self.message(message))
+            .map(async |message| {
+                let id = message.id().to_owned();
+                let is_deleted = self.message(message).await?;
+                Ok(!is_deleted && self.stayed.again(&id, Instant::now()))
+            })
             .buffer_unordered(at_once)
             .collect()
             .await;
-        let mut stay = true;
+        let mut again = false;
         for one in done {
-            stay &= !one?;
+            again |= one?;
         }
-        Ok(stay)
+        Ok(again)
     }
 
     /// Does what is to be done for a message, and deletes it unless it has to stay. Returns whether it is deleted.
@@ -134,6 +194,7 @@ impl Bus<'_> {
             event,
             by: None,
             depth: 0,
+            is_last: true,
         };
         let mut rules = self.cx.rules.store.state();
         rules.sort_by_key(|rule| (rule.namespace(), rule.name_any()));
@@ -160,9 +221,6 @@ impl Bus<'_> {
         let Ok(accepted) = read(rule, true) else {
             return true;
         };
-        if !is_for(&accepted.rule, &happened.event.value) {
-            return true;
-        }
         let before = self.cx.rules.latest(rule);
         let since = since_of(rule, &before, &accepted, now);
         if since.is_none_or(|since| happened.event.time <= since) {
@@ -174,12 +232,18 @@ impl Bus<'_> {
         let journal = self.cx.journals.of(rule);
         match event_source_permitted(self.cx, &namespace, &rule.spec, source) {
             Ok(()) => {}
-            Err(NotPermitted::NotYet) => return false,
+            Err(NotPermitted::NotYet) => return !is_for(&accepted.rule, &happened.event.value),
             Err(NotPermitted::Refused(refusal)) => {
-                journal.refused(source, refusal.reason, refusal.message);
-                self.ask(rule);
+                // Whether its pattern matches would tell what is in an event that it may not see.
+                if accepted.names_source(source) {
+                    journal.refused(source, refusal.reason, refusal.message);
+                    self.ask(rule);
+                }
                 return true;
             }
+        }
+        if !is_for(&accepted.rule, &happened.event.value) {
+            return true;
         }
         let work = Work {
             cx: self.cx,
@@ -229,7 +293,8 @@ fn event(body: &str, attributes: &[(&str, &str)], now: Timestamp) -> Option<Even
     let sent = attributes.find(|(name, _)| *name == "SentTimestamp");
     let sent = sent.and_then(|(_, sent)| sent.parse().ok());
     let sent = sent.and_then(|sent| Timestamp::from_millisecond(sent).ok());
-    let time = sent.map_or(now, whole_seconds);
+    // No clock is ahead of ours.
+    let time = sent.map_or(now, whole_seconds).min(now);
     Some(Event { id, time, value })
 }
 
@@ -238,6 +303,35 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::controller::caches::catch_up::Refused;
+
+    #[test]
+    fn nothing_is_received_while_rules_are_not_known() {
+        let catch_up = CatchUp::default();
+        assert!(!knows_rules(&catch_up), "nobody watches them");
+        let mut rules = catch_up.register(Some(&RULES));
+        assert!(!knows_rules(&catch_up), "they are being listed");
+        for why in [Refused::Forbidden, Refused::Absent] {
+            rules.refused(why);
+            assert!(!knows_rules(&catch_up), "{why:?}");
+        }
+        let term = rules.term();
+        rules.filled(term);
+        assert!(knows_rules(&catch_up));
+        catch_up.begin_term();
+        assert!(!knows_rules(&catch_up), "another operator led meanwhile");
+    }
+
+    #[test]
+    fn only_a_message_that_is_not_hidden_holds_others_up() {
+        let (stayed, now) = (Stayed::default(), Instant::now());
+        let after = |milliseconds| now + Duration::from_millis(milliseconds);
+        assert!(!stayed.again("a", now));
+        assert!(!stayed.again("b", after(10)));
+        assert!(stayed.again("a", after(20)), "its timeout is 0");
+        assert!(!stayed.again("a", after(30_020)), "it was hidden");
+        assert_eq!(lock(&stayed.0).len(), 1, "others are forgotten");
+    }
 
     #[test]
     fn a_message_is_an_event_or_stays() {
@@ -253,6 +347,8 @@ mod tests {
         assert_eq!(read.value, whole);
         let unknown = event(&whole.to_string(), &[], now).expect("it is an event");
         assert_eq!(unknown.time, now);
+        let ahead = event(&whole.to_string(), &[("SentTimestamp", "102000")], now);
+        assert_eq!(ahead.expect("it is an event").time, now);
         for member in ["id", "source", "detail-type", "detail"] {
             let mut broken = whole.clone();
             broken[member] = json!(7);

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::start::DEEPEST;
 use crate::{
     controller::{caches::departed::Gone, context::Context, service::user, started_task},
     crd::{EcsService, EcsTask, ServiceStatus},
     decide::{
         deployment::pods_of,
         ecs_events::{
-            Event, Place, ServiceSeen, TaskSeen, ended_at, is_recent, of_service, of_service_pod,
-            of_stopped, of_task,
+            Event, Place, ServiceSeen, TaskSeen, is_recent, of_service, of_service_pod, of_stopped,
+            of_task,
         },
         pod_state::PodState,
     },
@@ -26,8 +27,10 @@ pub(super) struct Happened {
     pub(super) event: Event,
     /// The rule that has started the task that it is about.
     pub(super) by: Option<String>,
-    /// How many rules one after the other have led to it.
+    /// How many rules one after the other have led to it, at most [`DEEPEST`].
     pub(super) depth: i64,
+    /// Whether it comes only this once, so that nothing else says what has become of it.
+    pub(super) is_last: bool,
 }
 
 /// Returns what has happened in a namespace after a time, the oldest first.
@@ -42,6 +45,7 @@ pub(super) fn happened(cx: &Context, namespace: &str, after: Timestamp) -> Vec<H
             event,
             by: None,
             depth: 0,
+            is_last: false,
         }));
     }
     all.sort_by(|one, other| {
@@ -108,6 +112,7 @@ fn of_ecs_task(cx: &Context, task: &EcsTask, after: Timestamp) -> Vec<Happened> 
             event,
             by: by.clone(),
             depth,
+            is_last: false,
         })
         .collect()
 }
@@ -116,9 +121,9 @@ fn of_ecs_task(cx: &Context, task: &EcsTask, after: Timestamp) -> Vec<Happened> 
 fn depth(task: &EcsTask) -> i64 {
     let depth = task.annotations().get(RULE_DEPTH);
     let depth = depth.and_then(|depth| depth.parse().ok());
-    // One that a rule has started has at least that one.
+    // One that a rule has started has at least that one. Anybody may have written the annotation.
     let least = i64::from(task.labels().contains_key(RULE));
-    depth.map_or(least, |depth: i64| depth.max(least))
+    depth.map_or(least, |depth: i64| depth.clamp(least, DEEPEST))
 }
 
 fn of_ecs_service(cx: &Context, service: &EcsService, after: Timestamp) -> Vec<Event> {
@@ -136,8 +141,9 @@ fn of_ecs_service(cx: &Context, service: &EcsService, after: Timestamp) -> Vec<E
     let (uid, name) = (service.uid().unwrap_or_default(), service.name_any());
     let namespace = service.namespace().unwrap_or_default();
     let cluster = request.cluster.as_deref();
+    let pods_of_namespace = format!("namespaces/{namespace}/pods");
     let of = |revision: Option<&str>| TaskSeen {
-        uid: &uid,
+        uid: &pods_of_namespace,
         cluster,
         task_definition: definition_of(&status, revision),
         group: format!("service:{name}"),
@@ -193,8 +199,7 @@ impl Pods<'_> {
         }
         for Gone { pod, seen } in self.gone.iter().filter(|gone| gone.seen > after) {
             let task = of(pod.revision.as_deref());
-            let at = ended_at(pod).unwrap_or(*seen);
-            let found = of_service_pod(place, &task, pod, Some(at), after);
+            let found = of_service_pod(place, &task, pod, Some(*seen), after);
             events.extend(found.into_iter().filter(|it| !self.is_told(pod, it)));
         }
         events
@@ -242,4 +247,36 @@ fn definition_of<'s>(status: &'s ServiceStatus, revision: Option<&str>) -> Optio
 
 fn deployment_of<'s>(status: &'s ServiceStatus, revision: Option<&str>) -> Option<&'s str> {
     find(status, revision).map(|deployment| &*deployment.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_depth_that_somebody_writes_is_no_other_than_it_can_be() {
+        let of = |written: &str, by: Option<&str>| {
+            let task = json!({
+                "metadata": {
+                    "name": "job", "namespace": "shop",
+                    "labels": by.map(|by| json!({RULE: by})),
+                    "annotations": {RULE_DEPTH: written},
+                },
+                "spec": {"taskDefinition": "job"},
+            });
+            depth(&serde_json::from_value(task).expect("it is a task"))
+        };
+        for (written, own, started) in [
+            ("9223372036854775807", DEEPEST, DEEPEST),
+            ("-9223372036854775808", 0, 1),
+            ("3", 3, 3),
+            ("0", 0, 1),
+            ("many", 0, 1),
+        ] {
+            assert_eq!(of(written, None), own, "{written}");
+            assert_eq!(of(written, Some("next")), started, "{written}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ use crate::{
 
 /// How many starts a status lists.
 const LISTED: usize = 100;
+/// How many sources of events are remembered that a rule may not see.
+const REFUSED: usize = 50;
 /// How often the status of a rule is written at most because of events.
 const REST: Duration = Duration::from_secs(5);
 /// How often a rule looks at what has happened at most.
@@ -106,17 +108,17 @@ struct Told {
 }
 
 impl Journal {
-    /// Returns for how long not to look at what has happened, and otherwise records that it is looked at now.
+    /// Returns for how long not to look at what has happened.
     pub(super) fn pause(&self) -> Option<Duration> {
-        let mut told = lock(&self.told);
-        let left = told
-            .looked
-            .and_then(|looked| PAUSE.checked_sub(looked.elapsed()))
-            .filter(|left| !left.is_zero());
-        if left.is_none() {
-            told.looked = Some(Instant::now());
-        }
-        left
+        let looked = lock(&self.told).looked?;
+        PAUSE
+            .checked_sub(looked.elapsed())
+            .filter(|left| !left.is_zero())
+    }
+
+    /// Records that it is looked at what has happened.
+    pub(super) fn looks(&self) {
+        lock(&self.told).looked = Some(Instant::now());
     }
 
     /// Forgets what is too old to be seen again.
@@ -215,7 +217,10 @@ impl Journal {
 
     /// Remembers to report once that the rule may not see the events of a source.
     pub(super) fn refused(&self, source: &str, reason: StatusReason, why: String) {
-        let is_new = lock(&self.told).refused.insert(source.to_owned());
+        let is_new = {
+            let refused = &mut lock(&self.told).refused;
+            refused.len() < REFUSED && refused.insert(source.to_owned())
+        };
         if is_new {
             self.tell(reason, why);
         }
@@ -312,6 +317,20 @@ mod tests {
         assert!(journal.is_done("a-1"));
         journal.tidy(at(10 + 3721));
         assert!(!journal.is_done("a-1") && journal.is_done("a-2"));
+    }
+
+    #[test]
+    fn a_source_is_refused_once_and_not_more_than_can_be_remembered() {
+        let journal = Journal::default();
+        let reason = StatusReason::State(StateReason::NotAllowedByPolicy);
+        journal.refused("shop.0", reason, "no".to_owned());
+        assert_eq!(journal.untold().len(), 1);
+        journal.refused("shop.0", reason, "no".to_owned());
+        assert_eq!(journal.untold(), []);
+        for number in 0..2 * REFUSED {
+            journal.refused(&format!("shop.{number}"), reason, "no".to_owned());
+        }
+        assert_eq!(lock(&journal.told).refused.len(), REFUSED);
     }
 
     #[test]

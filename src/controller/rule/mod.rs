@@ -71,13 +71,18 @@ impl Reconciled for EcsRule {
     }
 
     fn changed(&self, cx: &Context) {
-        cx.pods.departed.want();
+        cx.pods.departed.want(&self.namespace().unwrap_or_default());
         cx.ask(ObjectRef::from_obj(self));
     }
 
     fn gone(&self, cx: &Context) {
         // What it has started goes on.
         cx.journals.forget(self);
+        let namespace = self.namespace().unwrap_or_default();
+        let name = self.name_any();
+        if cx.rules.within(&namespace).all(|it| it.name_any() == name) {
+            cx.pods.departed.unwant(&namespace);
+        }
     }
 }
 
@@ -96,6 +101,13 @@ async fn reconcile(rule: &EcsRule, cx: &Context) -> Result<Action, Error> {
         return Ok(Action::await_change());
     }
     let before = cx.rules.latest(rule);
+    let journal = cx.journals.of(rule);
+    if before.observed_generation == rule.metadata.generation
+        && let Some(pause) = journal.pause()
+    {
+        // Many things happen at once, and each of them asks.
+        return Ok(Action::requeue(pause));
+    }
     let now = whole_seconds(Timestamp::now());
     let found = match read(rule, cx.event_queue.is_some()) {
         Ok(found) => found,
@@ -107,7 +119,6 @@ async fn reconcile(rule: &EcsRule, cx: &Context) -> Result<Action, Error> {
             return Ok(Action::await_change());
         }
     };
-    let journal = cx.journals.of(rule);
     let status = accepted(rule, &before, &found, &journal.news(), now);
     if !counts_the_same(&before, &status) {
         // Which events count is on record before any of them starts something.
@@ -132,10 +143,9 @@ async fn follow(
     (before, journal): (&RuleStatus, &Journal),
     now: Timestamp,
 ) -> Duration {
-    if let Some(pause) = journal.pause() {
-        return pause;
-    }
+    journal.looks();
     journal.tidy(now);
+    cx.pods.departed.tidy(now);
     let (Some(since), Ok(oldest)) = (&before.since, now.checked_sub(SEEN)) else {
         return CHECKED;
     };

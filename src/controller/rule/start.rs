@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// How many rules can lead to a task one after the other. More are most likely a circle.
-const DEEPEST: i64 = 5;
+pub(super) const DEEPEST: i64 = 5;
 
 /// A rule at work.
 pub(super) struct Work<'w> {
@@ -62,6 +62,11 @@ enum Fate {
 impl Work<'_> {
     /// Starts what an event asks for, unless that is done. Returns when to try again what could not be started.
     pub(super) async fn handle(&self, happened: &Happened) -> Later {
+        let ahead = happened.event.time.duration_since(self.now);
+        if ahead.is_positive() {
+            // A clock is ahead. Sooner than it says, the event would be seen for longer than what it starts is kept.
+            return Later::After(ahead.unsigned_abs());
+        }
         let name = self.rule.name_any();
         if happened.by.as_ref() == Some(&name)
             || !is_for(&self.accepted.rule, &happened.event.value)
@@ -77,6 +82,9 @@ impl Work<'_> {
         if !names.iter().any(|name| self.is_known(name, happened)) {
             if self.now.duration_since(happened.event.time) > HORIZON {
                 // It has never been tried, and is too old by now.
+                if happened.is_last {
+                    self.miss(&names, happened);
+                }
                 return Later::Never;
             }
             self.journal.matched(happened.event.time);
@@ -93,6 +101,25 @@ impl Work<'_> {
             wait = [wait, later].into_iter().flatten().min();
         }
         wait.map_or(Later::Never, Later::After)
+    }
+
+    /// Records that an event has come too late, which nobody sees again.
+    fn miss(&self, names: &[String], happened: &Happened) {
+        let why = "the event was sent more than an hour ago";
+        let reason = StatusReason::State(StateReason::TargetInvocationFailed);
+        self.journal.matched(happened.event.time);
+        for (target, name) in self.accepted.rule.targets.iter().zip(names) {
+            let failure = RuleFailureStatus {
+                time: Some(Time(self.now)),
+                event: Some(happened.event.id.clone()),
+                target: Some(target.id.clone()),
+                retrying: false,
+                reason: Some(reason.name().to_owned()),
+                message: Some(why.to_owned()),
+            };
+            self.journal.given_up(name, happened.event.time, failure);
+        }
+        self.journal.tell(reason, why.to_owned());
     }
 
     /// Whether a start was tried before, also by another operator.

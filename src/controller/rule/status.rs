@@ -2,7 +2,10 @@
 
 use std::{cmp::Reverse, sync::Arc};
 
-use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use k8s_openapi::{
+    apimachinery::pkg::apis::meta::v1::Time,
+    jiff::{SignedDuration, Timestamp},
+};
 use kube::ResourceExt as _;
 
 use super::{fetch::Accepted, journal::News};
@@ -24,6 +27,8 @@ pub(super) const DISABLED: &str = "DISABLED";
 
 /// How many tasks are listed.
 const LISTED: usize = 10;
+/// How old a rule without a status can be, so that nobody has written one yet.
+const NEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// Returns the status of a rule that is rejected.
 pub(super) fn rejected(
@@ -103,8 +108,8 @@ pub(super) fn accepted(
     }
 }
 
-/// Returns since when events count for a rule: as before, unless it was enabled or its pattern changed. What happened while
-/// it was another rule starts nothing.
+/// Returns since when events count for a rule: as before, unless it was enabled, or its pattern or its targets changed, or
+/// nobody knows what it was meanwhile. What happened while it was another rule starts nothing.
 pub(super) fn since_of(
     rule: &EcsRule,
     before: &RuleStatus,
@@ -116,14 +121,23 @@ pub(super) fn since_of(
     if accepted.rule.is_disabled {
         return known;
     }
-    if let (Some(known), true) = (known, was_enabled)
+    // It may have been disabled between two generations that nobody saw.
+    let generation = rule.metadata.generation;
+    let is_followed = generation
+        .zip(before.observed_generation)
+        .is_some_and(|(now, seen)| now.saturating_sub(seen) <= 1);
+    if let (Some(known), true) = (known, was_enabled && is_followed)
         && before.pattern.as_ref() == Some(&accepted.pattern)
     {
         return Some(known);
     }
-    let is_new = *before == RuleStatus::default() && rule.metadata.generation == Some(1);
-    let created = rule.creation_timestamp().filter(|_| is_new);
-    Some(created.map_or(now, |created| created.0))
+    let is_first = *before == RuleStatus::default() && generation == Some(1);
+    let created = rule.creation_timestamp().filter(|_| is_first);
+    // Of an older one, the status may be lost, and with it what it has started.
+    let created = created
+        .map(|created| created.0)
+        .filter(|created| now.duration_since(*created) <= NEW);
+    Some(created.map_or(now, |created| created.min(now)))
 }
 
 /// Whether a status has nothing new but counts, starts and tasks, which can wait to be written.
@@ -197,7 +211,7 @@ mod tests {
     #[test]
     fn events_count_from_when_a_rule_is_what_it_is() {
         let since = |status: &RuleStatus| status.since.as_ref().map(|since| since.0.as_second());
-        let new = next(&rule("ENABLED", "aws.ecs", 1), &RuleStatus::default(), 500);
+        let new = next(&rule("ENABLED", "aws.ecs", 1), &RuleStatus::default(), 360);
         // Also what happened before an operator saw it.
         assert_eq!(since(&new), Some(60));
         let same = next(&rule("ENABLED", "aws.ecs", 2), &new, 600);
@@ -219,5 +233,56 @@ mod tests {
         let refused = rejected(&rule("ENABLED", "shop", 6), &enabled, &refusal, at(1100));
         let mended = next(&rule("ENABLED", "shop", 7), &refused, 1200);
         assert_eq!(since(&mended), Some(1200));
+    }
+
+    #[test]
+    fn what_happened_while_nobody_saw_what_a_rule_was_does_not_count() {
+        let since = |status: &RuleStatus| status.since.as_ref().map(|since| since.0.as_second());
+        let old = next(&rule("ENABLED", "aws.ecs", 1), &RuleStatus::default(), 361);
+        assert_eq!(since(&old), Some(361), "its status may be lost");
+        let edited = next(&rule("ENABLED", "aws.ecs", 2), &old, 400);
+        assert_eq!(since(&edited), Some(361));
+        let disabled_between = next(&rule("ENABLED", "aws.ecs", 4), &edited, 500);
+        assert_eq!(since(&disabled_between), Some(500));
+        // A clock of the API server that is ahead hides nothing.
+        let early = next(&rule("ENABLED", "aws.ecs", 1), &RuleStatus::default(), 50);
+        assert_eq!(since(&early), Some(50));
+    }
+
+    #[test]
+    fn another_target_does_not_start_what_happened_before() {
+        let since = |status: &RuleStatus| status.since.as_ref().map(|since| since.0.as_second());
+        let with = |ids: &[&str], generation| {
+            let mut rule = json!(rule("ENABLED", "aws.ecs", generation));
+            let target = rule["spec"]["Targets"][0].clone();
+            let targets = ids.iter().map(|id| {
+                let mut target = target.clone();
+                target["Id"] = json!(id);
+                target
+            });
+            rule["spec"]["Targets"] = targets.collect();
+            serde_json::from_value::<EcsRule>(rule).expect("it is a rule")
+        };
+        let one = next(&with(&["a"], 1), &RuleStatus::default(), 100);
+        let both = next(&with(&["a", "b"], 2), &one, 200);
+        assert_eq!((since(&one), since(&both)), (Some(60), Some(200)));
+        let swapped = next(&with(&["b", "a"], 3), &both, 300);
+        assert_eq!(since(&swapped), Some(200), "the names are the same");
+        let renamed = next(&with(&["c", "a"], 4), &swapped, 400);
+        assert_eq!(since(&renamed), Some(400));
+    }
+
+    #[test]
+    fn a_pattern_names_only_what_it_spells_out() {
+        let mut rule = json!(rule("ENABLED", "shop.orders", 1));
+        rule["spec"]["EventPattern"] = json!(
+            r#"{"source": ["shop.orders", {"prefix": "bank"}], "detail": {"source": ["x"]}}"#
+        );
+        let rule: EcsRule = serde_json::from_value(rule).expect("it is a rule");
+        let read = read(&rule, true).expect("it is accepted");
+        assert!(read.names_source("shop.orders"));
+        for other in ["bank", "bank.accounts", "x", ""] {
+            assert!(!read.names_source(other), "{other}");
+        }
     }
 }
