@@ -29,7 +29,8 @@ pub struct ContainerSeen {
     /// When this operator first saw it in this state, by its own clock.
     pub seen: Option<Timestamp>,
     /// When this operator first saw it run, wait or be over after this many restarts, by its own clock: what its node says
-    /// about when that began is not later, unless the clock of the node is ahead.
+    /// about when that began is not later, unless the clock of the node is ahead. When its pod was created, if it was so when
+    /// this process began, at a time that has not come yet.
     pub changed_seen: Option<Timestamp>,
     /// How it ended before its last restart.
     pub last_end: Option<End>,

@@ -179,6 +179,7 @@ impl PodState {
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {
         let before = before.filter(|before| before.uid == self.uid);
+        let created_at = self.created_at;
         for container in &mut self.containers {
             let mut known = before.into_iter().flat_map(|before| &before.containers);
             let known = known.find(|known| known.name == container.name);
@@ -187,7 +188,10 @@ impl PodState {
                 states[0] == states[1] && known.restarts == container.restarts
             };
             let unchanged = known.filter(is_as_before);
-            container.changed_seen = unchanged.and_then(|known| known.changed_seen).or(Some(now));
+            // It began before this process saw it, and its node is no help.
+            let is_ahead = before.is_none() && began(&container.state).is_some_and(|at| at > now);
+            let first = if is_ahead { created_at } else { Some(now) };
+            container.changed_seen = unchanged.and_then(|known| known.changed_seen).or(first);
             let same = known.filter(|known| running(&known.state) == running(&container.state));
             container.seen = same.and_then(|known| known.seen).or(Some(now));
         }
@@ -288,6 +292,15 @@ const fn running(doing: &Doing) -> (bool, Option<Timestamp>) {
     match doing {
         Doing::Running { since, .. } => (true, *since),
         Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => (false, None),
+    }
+}
+
+/// Returns since when a container is in its state, by the clock of its node.
+const fn began(doing: &Doing) -> Option<Timestamp> {
+    match doing {
+        Doing::Running { since, .. } => *since,
+        Doing::Ended(end) => end.at,
+        Doing::Unknown | Doing::Waiting(..) => None,
     }
 }
 

@@ -125,7 +125,7 @@ pub(super) fn since_of(
     let generation = rule.metadata.generation;
     let is_followed = generation
         .zip(before.observed_generation)
-        .is_some_and(|(now, seen)| now.saturating_sub(seen) <= 1);
+        .is_none_or(|(now, seen)| now.saturating_sub(seen) <= 1);
     if let (Some(known), true) = (known, was_enabled && is_followed)
         && before.pattern.as_ref() == Some(&accepted.pattern)
     {

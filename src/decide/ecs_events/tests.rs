@@ -218,7 +218,8 @@ fn a_node_whose_clock_is_ahead_does_not_make_what_runs_already_new() {
         pod(web(state, 0), false)
     };
     let of = |pod: &PodState| named(&of_service_pod(PLACE, &task(), pod, None, at(0)));
-    let first = running().seen(None, at(20));
+    let waiting = pod(web(json!({"waiting": {}}), 0), false).seen(None, at(15));
+    let first = running().seen(Some(&waiting), at(20));
     assert_eq!(of(&first), ["PENDING@10", "RUNNING@20"]);
     let later = running().seen(Some(&first), at(500));
     assert_eq!(of(&later), ["PENDING@10", "RUNNING@20"]);
@@ -231,6 +232,13 @@ fn a_node_whose_clock_is_ahead_does_not_make_what_runs_already_new() {
     let first = ended().seen(Some(&later), at(600));
     assert_eq!(of(&first), ["PENDING@10", "STOPPED@600"]);
     assert_eq!(of(&ended().seen(Some(&first), at(700))), of(&first));
+    // Another operator does not know when it began, but that it is not new.
+    let restarted = running().seen(None, at(800));
+    assert_eq!(of(&restarted), ["PENDING@10", "RUNNING@10"]);
+    assert_eq!(
+        of(&running().seen(Some(&restarted), at(900))),
+        of(&restarted)
+    );
     // What a node with the right clock says is not changed by when somebody looks.
     let state = json!({"running": {"startedAt": "1970-01-01T00:00:20Z"}});
     let right = pod(web(state, 0), false).seen(None, at(900));
