@@ -141,9 +141,7 @@ impl PodState {
             unschedulable: unschedulable.and_then(|condition| condition.message.clone()),
             unschedulable_seen: None,
             ready: ready.is_some_and(|condition| condition.status == "True"),
-            ready_since: ready
-                .and_then(|condition| condition.last_transition_time.as_ref())
-                .map(|time| time.0),
+            ready_since: ready.and_then(changed_at),
             unready_since: condition("ContainersReady")
                 .filter(|_| ready.is_some_and(|ready| ready.status == "False"))
                 .filter(|condition| condition.status == "True")
@@ -293,6 +291,11 @@ const fn running(doing: &Doing) -> (bool, Option<Timestamp>) {
         Doing::Running { since, .. } => (true, *since),
         Doing::Unknown | Doing::Waiting(..) | Doing::Ended(_) => (false, None),
     }
+}
+
+/// Returns when a condition changed.
+fn changed_at(condition: &PodCondition) -> Option<Timestamp> {
+    condition.last_transition_time.as_ref().map(|time| time.0)
 }
 
 /// Returns since when a container is in its state, by the clock of its node.

@@ -73,10 +73,13 @@ pub(in crate::controller) async fn follow_bus(cx: &Arc<Context>, stopped: signal
                 Err(failure) => Err(failure),
             };
             bus.tell(&turn);
-            failures = turn.as_ref().map_or((failures + 1).min(LONGEST), |_| 0);
-            turn.map_or(Some(Duration::from_secs(1 << failures)), |again| {
+            if let Ok(again) = turn {
+                failures = 0;
                 again.then_some(SHORTEST)
-            })
+            } else {
+                failures = (failures + 1).min(LONGEST);
+                Some(Duration::from_secs(1 << failures))
+            }
         } else {
             Some(SHORTEST)
         };
