@@ -172,7 +172,8 @@ impl PodState {
     }
 
     /// Returns this state with the times at which its containers were first seen in their states, and the pod was first
-    /// seen to have ended, without a node or failing the checks of a load balancer: those of `before` if it showed the same, or `now`.
+    /// seen to have ended, without a node or failing the checks of a load balancer: those of `before` if it showed the same,
+    /// or `now`.
     /// These times are needed because the clock of a node may be wrong.
     #[must_use]
     pub fn seen(mut self, before: Option<&Self>, now: Timestamp) -> Self {

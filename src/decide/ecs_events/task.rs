@@ -61,7 +61,8 @@ pub fn of_task(
 }
 
 /// Returns the events of a task of a service after a time, as its pod shows them. A pod that is gone has STOPPED at
-/// `gone_at`, unless it had ended before. Containers that the kubelet starts again are another task of ECS, which is RUNNING since then.
+/// `gone_at`, unless it had ended before. Containers that the kubelet starts again are another task of ECS, which is RUNNING
+/// since then.
 #[must_use]
 pub fn of_service_pod(
     place: Place<'_>,
@@ -185,8 +186,8 @@ fn ended_at(pod: &PodState) -> Option<Timestamp> {
     ends?.into_iter().max()
 }
 
-/// Returns since when a node says that a container is in its state, which is not after it was seen: a clock that is ahead would
-/// make what began before a rule look as if it began after.
+/// Returns since when a node says that a container is in its state, which is not after it was seen: a clock that is ahead
+/// would make what began before a rule look as if it began after.
 fn bounded(at: Option<Timestamp>, container: &ContainerSeen) -> Option<Timestamp> {
     let seen = container.changed_seen;
     // Nodes report whole seconds.
