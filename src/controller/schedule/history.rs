@@ -1,9 +1,9 @@
 //! What goes of the tasks that a schedule has started: those that ended longest ago, and those that could not begin for
 //! too long.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 
 use super::{
@@ -46,6 +46,23 @@ pub(super) fn give_up<'t>(
         }
     }
     given_up
+}
+
+/// Returns for how long the first of the tasks that are rejected may still wait to begin.
+pub(super) fn left_to_begin(
+    cx: &Context,
+    accepted: &Accepted,
+    tasks: &[Arc<EcsTask>],
+    now: Timestamp,
+) -> Option<Duration> {
+    let waiting = tasks
+        .iter()
+        .filter(|task| result(&cx.tasks.latest(task)) == NOT_ACCEPTED);
+    let first = waiting.filter_map(|task| due(task)).min()?;
+    let left = accepted.firings.longest_wait() - now.duration_since(first);
+    // Times are in whole seconds.
+    let left = left.saturating_add(SignedDuration::from_secs(1));
+    Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
 }
 
 /// Deletes the tasks that are given up, and those that ended longest ago, beyond the limits of the schedule. Call it with

@@ -19,7 +19,7 @@ use kube::{
 
 use self::{
     fetch::{Accepted, own_tasks, read},
-    history::{give_up, tidy},
+    history::{give_up, left_to_begin, tidy},
     start::{Started, start},
     status::{Told, failed, followed, rejected, skipped},
 };
@@ -137,6 +137,8 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
         cx.backoff.due(&uid, wait);
     }
     followed?;
+    let left = left_to_begin(&cx, &accepted, &own_tasks(&cx, &schedule), now);
+    let wait = wait.into_iter().chain(left).min();
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 

@@ -63,6 +63,13 @@ impl Holds {
         (!left.is_zero()).then(|| (refusal.clone(), left))
     }
 
+    /// Returns why the last deployment was held back that was judged.
+    fn last(&self, uid: &str) -> Option<Refusal> {
+        let by_service = lock(&self.by_service);
+        let (refusal, _) = by_service.get(uid)?.why.as_ref()?;
+        Some(refusal.clone())
+    }
+
     /// Returns how long a deployment has waited.
     fn waited(&self, uid: &str, inputs: &str, now: Instant) -> Duration {
         let mut by_service = lock(&self.by_service);
@@ -171,6 +178,7 @@ pub(super) async fn begin(
             cx.holds.forget(service);
         }
         resolve_begun(service, cx, &mut asked.newest, (status, before)).await;
+        still_hold(service, cx, asked);
         return None;
     };
     let uid = service.uid().unwrap_or_default();
@@ -180,7 +188,10 @@ pub(super) async fn begin(
         return Some(left);
     }
     resolve_begun(service, cx, &mut asked.newest, (status, before)).await;
-    let newest = asked.newest.as_mut()?;
+    let Some(newest) = asked.newest.as_mut() else {
+        still_hold(service, cx, asked);
+        return None;
+    };
     let is_over = cx.holds.waited(&uid, &inputs, now) >= rules.wait;
     let judged = judge(service, cx, newest, (rules, is_over)).await;
     let Some((refusal, again)) = judged.refusal(&newest.task_definition, rules) else {
@@ -192,6 +203,17 @@ pub(super) async fn begin(
     cx.holds.hold(&uid, &refusal, Instant::now() + again);
     asked.hold(refusal);
     Some(again)
+}
+
+/// Goes on saying what was said last, if it is not known yet what the spec asks for, or that has to wait before it is judged.
+fn still_hold(service: &EcsService, cx: &Context, asked: &mut Asked) {
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    if asked.newest.is_none()
+        && asked.refusal.is_none()
+        && let Some(refusal) = cx.holds.last(uid)
+    {
+        asked.hold(refusal);
+    }
 }
 
 /// Returns when to ask again about a service: at least half a period from now, and at most one and a half. Those that are
