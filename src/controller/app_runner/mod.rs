@@ -63,7 +63,7 @@ impl Reconciled for AppRunnerService {
     }
 
     async fn reconcile(self: Arc<Self>, cx: Arc<Context>) -> Result<Action, Error> {
-        reconcile(self, cx).await
+        Box::pin(reconcile(self, cx)).await
     }
 
     fn gone(&self, cx: &Context) {
