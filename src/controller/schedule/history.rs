@@ -58,11 +58,14 @@ pub(super) fn left_to_begin(
     let waiting = tasks
         .iter()
         .filter(|task| result(&cx.tasks.latest(task)) == NOT_ACCEPTED);
-    let first = waiting.filter_map(|task| due(task)).min()?;
-    let left = accepted.firings.longest_wait() - now.duration_since(first);
+    // Those that have waited for longer are given up by now.
+    let left = waiting.filter_map(|task| {
+        let left = accepted.firings.longest_wait() - now.duration_since(due(task)?);
+        (!left.is_negative()).then_some(left)
+    });
     // Times are in whole seconds.
-    let left = left.saturating_add(SignedDuration::from_secs(1));
-    Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
+    let left = left.min()?.saturating_add(SignedDuration::from_secs(1));
+    Duration::try_from(left).ok()
 }
 
 /// Deletes the tasks that are given up, and those that ended longest ago, beyond the limits of the schedule. Call it with

@@ -136,9 +136,7 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
         // What failed does not hold up the next time.
         cx.backoff.due(&uid, wait);
     }
-    followed?;
-    let left = left_to_begin(&cx, &accepted, &own_tasks(&cx, &schedule), now);
-    let wait = wait.into_iter().chain(left).min();
+    let wait = wait.into_iter().chain(followed?).min();
     Ok(wait.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -155,14 +153,15 @@ fn corrected(before: &ScheduleStatus, now: Timestamp) -> ScheduleStatus {
     status
 }
 
-/// Does what is due, and records it. Whatever it made is deleted only after that.
+/// Does what is due, and records it. Whatever it made is deleted only after that. Returns for how long tasks that are
+/// rejected may still wait to begin.
 async fn follow(
     cx: &Context,
     schedule: &EcsSchedule,
     accepted: &Accepted,
     (before, mut outlook): (&ScheduleStatus, Outlook),
     now: Timestamp,
-) -> Result<(), Error> {
+) -> Result<Option<Duration>, Error> {
     let mut told = past(before, &mut outlook);
     let record = (&mut outlook.status, &mut told);
     let failure = match outlook.due {
@@ -189,7 +188,7 @@ async fn follow(
         // What it has started stays.
         cx.delete(schedule).await?;
     }
-    Ok(())
+    Ok(left_to_begin(cx, accepted, &tasks, now))
 }
 
 /// Returns what is told of times that were missed, and of a start that is given up because of its age or of a newer time.
