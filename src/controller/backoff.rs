@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::quality::FixedState;
+
 use super::context::lock;
 
 /// The wait after a first failure; each further one doubles it.
@@ -36,6 +38,14 @@ struct Failures {
 pub(super) struct Backoff {
     failures: Mutex<HashMap<String, Failures>>,
     random: RandomState,
+}
+
+/// Returns the share of a period that is an object's own, always the same one: those that begin together do not go on
+/// together.
+pub(super) fn own_share(uid: &str, period: Duration) -> Duration {
+    const PARTS: u64 = 1000;
+    let digest = FixedState::with_seed(0).hash_one(uid);
+    period * u32::try_from(digest % PARTS).unwrap_or(0) / 1000
 }
 
 impl Backoff {

@@ -1,5 +1,7 @@
 //! The EcsTasks that schedules, rules and pipes start: how one is made, and what has become of it.
 
+use std::{cmp::Reverse, sync::Arc};
+
 use kube::{
     Api, Resource, ResourceExt as _,
     api::{DynamicObject, PostParams},
@@ -16,12 +18,18 @@ use super::{
     task::wanted,
 };
 use crate::{
-    crd::{self, ACCEPTED, API_VERSION, EcsTask, TaskExtensions, TaskStatus, extended},
+    crd::{
+        self, ACCEPTED, API_VERSION, EcsTask, TaskExtensions, TaskStatus, TriggeredTaskStatus,
+        extended,
+    },
     diagnostic::StateReason,
     ecs,
     settings::ANNOTATION_PREFIX,
     validate::Arn,
 };
+
+/// How many tasks a status lists.
+const LISTED: usize = 10;
 
 /// The `result` of tasks that have not ended.
 pub(super) const RUNNING: &str = "Running";
@@ -157,14 +165,18 @@ async fn refusal(cx: &Context, task: &EcsTask) -> Option<Refusal> {
 /// What the message of the API server about a quota begins with. It has nothing of the object.
 const QUOTA: &str = "exceeded quota: ";
 
-/// Says why an EcsTask could not be created, without anything that is in it: the API server and webhooks repeat that.
-pub(super) fn why_not_created(error: &Error) -> String {
+/// Says why an EcsTask could not be created. The API server and webhooks repeat what is in it, which is said only if it is
+/// constant: whoever may read its starter may read that.
+pub(super) fn why_not_created(error: &Error, is_constant: bool) -> String {
     let Error::Api { source, .. } = error else {
         return match error {
             Error::NotOwned { .. } => error.to_string(),
             _ => "its EcsTask could not be created".to_owned(),
         };
     };
+    if is_constant {
+        return error.to_string();
+    }
     let kube::Error::Api(status) = &**source else {
         return "the API server does not answer".to_owned();
     };
@@ -232,6 +244,28 @@ pub(super) fn outcome<'s>(status: &'s TaskStatus, result: &str) -> Option<&'s st
     let mut conditions = status.conditions.iter();
     let condition = conditions.find(|condition| condition.type_ == of_result);
     condition.map(|condition| condition.reason.as_str())
+}
+
+/// Returns the newest tasks, as the statuses of rules and pipes list them.
+pub(super) fn newest(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<TriggeredTaskStatus> {
+    let created = |task: &&Arc<EcsTask>| task.creation_timestamp().map(|time| time.0);
+    let mut tasks: Vec<&Arc<EcsTask>> = tasks.iter().collect();
+    tasks.sort_by_key(|task| Reverse((created(task), task.name_any())));
+    let tasks = tasks.into_iter().take(LISTED);
+    tasks
+        .map(|task| {
+            let status = cx.tasks.latest(task);
+            let result = result(&status);
+            let reason = outcome(&status, result);
+            TriggeredTaskStatus {
+                name: task.name_any(),
+                result: result.to_owned(),
+                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
+                reason: reason.map(str::to_owned),
+                stopped_at: status.stopped_at,
+            }
+        })
+        .collect()
 }
 
 /// Where the resources of a starter would be in AWS.

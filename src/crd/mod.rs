@@ -16,6 +16,7 @@ mod schedule_status;
 mod schema;
 mod status;
 mod status_schema;
+mod triggered_status;
 
 pub use app_runner_status::*;
 pub use definition::definitions;
@@ -27,6 +28,7 @@ pub use resource::*;
 pub use rule_status::*;
 pub use schedule_status::*;
 pub use status::*;
+pub use triggered_status::*;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    WarningStatus,
+    TriggeredTaskStatus, WarningStatus,
     status::{is_absent, lenient, statuses},
 };
 
@@ -35,25 +35,11 @@ statuses! {
         /// When a message was last received.
         last_message_time: Option<Time>,
         /// The newest EcsTasks of the pipe that exist, newest first, at most 10.
-        tasks: Vec<PipeTaskStatus>,
+        tasks: Vec<TriggeredTaskStatus>,
         /// The last messages that were left in the queue, newest first, at most 10.
         failures: Vec<PipeFailureStatus>,
         /// The differences from AWS.
         warnings: Vec<WarningStatus>,
-    }
-
-    /// An EcsTask that the pipe has started.
-    PipeTaskStatus {
-        /// Its name.
-        name: String,
-        /// Running, Succeeded, Failed, or NotAccepted while its spec is rejected.
-        result: String,
-        /// The exit code of the first task that failed, or 0.
-        exit_code: Option<i32>,
-        /// The reason of its condition Succeeded or Accepted.
-        reason: Option<String>,
-        /// When its last task stopped.
-        stopped_at: Option<Time>,
     }
 
     /// A message that was left in the queue. Nothing of what it says is told.

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    WarningStatus,
+    TriggeredTaskStatus, WarningStatus,
     status::{is_absent, lenient, statuses},
 };
 
@@ -35,7 +35,7 @@ statuses! {
         /// EcsTask is deleted.
         invocations: Vec<RuleInvocationStatus>,
         /// The newest EcsTasks of the rule that exist, newest first, at most 10.
-        tasks: Vec<RuleTaskStatus>,
+        tasks: Vec<TriggeredTaskStatus>,
         /// The last start that failed.
         last_failure: RuleFailureStatus,
         /// The differences from AWS.
@@ -48,20 +48,6 @@ statuses! {
         task: String,
         /// When the event happened.
         time: Option<Time>,
-    }
-
-    /// An EcsTask that the rule has started.
-    RuleTaskStatus {
-        /// Its name.
-        name: String,
-        /// Running, Succeeded, Failed, or NotAccepted while its spec is rejected.
-        result: String,
-        /// The exit code of the first task that failed, or 0.
-        exit_code: Option<i32>,
-        /// The reason of its condition Succeeded or Accepted.
-        reason: Option<String>,
-        /// When its last task stopped.
-        stopped_at: Option<Time>,
     }
 
     /// A start that failed.

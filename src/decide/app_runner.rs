@@ -218,18 +218,9 @@ fn id(uid: &str, type_: &str, requested: &RequestedStatus) -> String {
     for (byte, of_digest) in bytes.iter_mut().zip(digest) {
         *byte = of_digest;
     }
-    let number = u128::from_be_bytes(bytes);
-    let number = number & !(0xf << 76) & !(0x3 << 62) | (0x8 << 76) | (0x2 << 62);
-    let hex = format!("{number:032x}");
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default().to_owned();
-    [
-        part(0..8),
-        part(8..12),
-        part(12..16),
-        part(16..20),
-        part(20..32),
-    ]
-    .join("-")
+    uuid::Builder::from_custom_bytes(bytes)
+        .into_uuid()
+        .to_string()
 }
 
 #[cfg(test)]
@@ -418,7 +409,7 @@ mod tests {
         let first = requested(1, false, "");
         assert_eq!(
             id("uid", CREATE_SERVICE, &first),
-            id("uid", CREATE_SERVICE, &first)
+            "9519a777-f5c5-8d77-81ba-57c486dce919"
         );
         assert_ne!(
             id("uid", CREATE_SERVICE, &first),

@@ -42,6 +42,13 @@ impl Aws {
         }
     }
 
+    /// Calls an operation of ECR.
+    pub async fn ecr(&self, operation: &str, body: Value) -> Value {
+        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+        let client = self.client();
+        call(&client, ("ecr", &target), &body).await.unwrap()
+    }
+
     /// A client of the emulator.
     pub fn client(&self) -> Client {
         let mut config = Config::new(self.url.parse().unwrap());

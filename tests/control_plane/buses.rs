@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use ecs_operator_testbed::{ControlPlane, Options, until};
-use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, ResourceExt as _,
     api::{DynamicObject, ListParams},
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, call},
+    rules::follow,
     support::{Bed, Operator, condition, install, job_definition},
 };
 
@@ -133,22 +133,6 @@ fn rule(source: &str) -> Value {
         "EventPattern": json!({"source": [source]}).to_string(),
         "Targets": [target("one"), target("two")],
     })
-}
-
-/// Applies a rule, and waits until what happens from now on counts for it.
-async fn follow(bed: &Bed, name: &str, spec: Value) {
-    bed.must_apply("EcsRule", name, spec).await;
-    let object = bed
-        .until("EcsRule", name, "it to follow events", |object| {
-            object["status"]["since"].is_string()
-        })
-        .await;
-    let since: Timestamp = object["status"]["since"].as_str().unwrap().parse().unwrap();
-    until("the second to be over", LIMIT, async || {
-        Ok((Timestamp::now().as_second() > since.as_second()).then_some(()))
-    })
-    .await
-    .unwrap();
 }
 
 async fn tasks(bed: &Bed) -> Vec<DynamicObject> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    aws::{Aws, call},
+    aws::Aws,
     deployments::HOLD,
     support::{Bed, Operator, install, task_definition},
 };
@@ -228,11 +228,7 @@ async fn ecr_is_asked_with_the_role_of_the_operator() {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
     let aws = Aws::start(&plane).await;
-    let client = aws.client();
-    let ask = async |operation: &str, body: Value| {
-        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        call(&client, ("ecr", &target), &body).await.unwrap()
-    };
+    let ask = async |operation: &str, body: Value| aws.ecr(operation, body).await;
     ask("CreateRepository", json!({"repositoryName": "shop/web"})).await;
     let image = |version: &str| {
         json!({

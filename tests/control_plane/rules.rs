@@ -46,7 +46,7 @@ fn for_tasks(detail: Value) -> Value {
 }
 
 /// Applies a rule, and waits until what happens from now on counts for it.
-async fn follow(bed: &Bed, name: &str, spec: Value) {
+pub async fn follow(bed: &Bed, name: &str, spec: Value) {
     bed.must_apply("EcsRule", name, spec).await;
     bed.condition("EcsRule", name, "Ready", "True").await;
     let object = bed

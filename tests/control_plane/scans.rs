@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    aws::{Aws, call},
+    aws::Aws,
     support::{Bed, Operator, condition, install, task_definition, uid},
 };
 
@@ -65,11 +65,7 @@ async fn findings_hold_a_new_deployment_back_and_nothing_else() {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
     let aws = Aws::start(&plane).await;
-    let client = aws.client();
-    let ask = async |operation: &str, body: Value| {
-        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        call(&client, ("ecr", &target), &body).await.unwrap()
-    };
+    let ask = async |operation: &str, body: Value| aws.ecr(operation, body).await;
     ask("CreateRepository", json!({"repositoryName": "shop/web"})).await;
     let mut digests = Vec::new();
     for tag in ["1", "2", "3"] {
@@ -209,6 +205,16 @@ impl Ecr {
     }
 }
 
+/// The variables of an operator whose requests that ECR takes.
+fn credentials() -> [String; 3] {
+    let variables = [
+        "AWS_ACCESS_KEY_ID=AKID",
+        "AWS_SECRET_ACCESS_KEY=secret",
+        "AWS_EC2_METADATA_DISABLED=true",
+    ];
+    variables.map(str::to_owned)
+}
+
 fn denied() -> Response {
     let body = json!({"__type": "AccessDeniedException", "message": "secret"});
     (StatusCode::BAD_REQUEST, body.to_string()).into_response()
@@ -240,12 +246,7 @@ async fn a_gate_that_is_switched_on_asks_nothing_of_what_runs_and_an_ecr_that_fa
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
     let ecr = Ecr::start().await;
-    let environment = [
-        "AWS_ACCESS_KEY_ID=AKID",
-        "AWS_SECRET_ACCESS_KEY=secret",
-        "AWS_EC2_METADATA_DISABLED=true",
-    ];
-    let environment = environment.map(str::to_owned);
+    let environment = credentials();
     let endpoint = format!("--digest-ecr-endpoint={}", ecr.url);
     let mut flags = vec![LISTED, &endpoint];
     let operator = Operator::start_in(&environment, &plane, "operator", &flags)
@@ -310,12 +311,7 @@ async fn what_was_found_holds_back_while_ecr_cannot_be_asked() {
     let plane = ControlPlane::start().await.unwrap();
     install(&plane).await.unwrap();
     let ecr = Ecr::start().await;
-    let environment = [
-        "AWS_ACCESS_KEY_ID=AKID",
-        "AWS_SECRET_ACCESS_KEY=secret",
-        "AWS_EC2_METADATA_DISABLED=true",
-    ];
-    let environment = environment.map(str::to_owned);
+    let environment = credentials();
     let endpoint = format!("--digest-ecr-endpoint={}", ecr.url);
     let flags = [LISTED, &endpoint, "--image-scan-block=HIGH"];
     let operator = Operator::start_in(&environment, &plane, "operator", &flags);

@@ -6,7 +6,6 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Mutex,
     time::Duration,
 };
@@ -17,6 +16,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use super::{apply::Kept, fetch::Accepted};
 use crate::{
     controller::{
+        backoff::own_share,
         context::{Context, lock},
         registries::DigestFailure,
     },
@@ -79,11 +79,8 @@ impl Lookups {
     /// turns are spread over an interval: an operator that starts must not ask for all services at once.
     fn rest(&self, uid: &str, now: Instant) -> Option<Duration> {
         let mut next = lock(&self.next);
-        let mut hasher = DefaultHasher::new();
-        uid.hash(&mut hasher);
-        let thousandths = u32::try_from(hasher.finish() % 1000).unwrap_or_default();
         let entry = next.entry(uid.to_owned()).or_insert_with(|| Next {
-            at: now + self.every * thousandths / 1000,
+            at: now + own_share(uid, self.every),
             has_failed: false,
         });
         let rest = entry.at.saturating_duration_since(now);

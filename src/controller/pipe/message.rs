@@ -22,7 +22,6 @@ use crate::{
     decide::start::{Decision, Refused, for_message},
     diagnostic::{StateReason, StatusReason},
     ecs,
-    event::RenderError,
     settings::{PIPE, PIPE_MESSAGE},
 };
 
@@ -77,7 +76,7 @@ pub(super) async fn handle(
         Ok(fate) => fate,
         Err(error) => Fate::Left {
             reason: StateReason::TargetInvocationFailed.into(),
-            why: why_not(&error, is_constant(accepted)),
+            why: why_not_created(&error, is_constant(accepted)),
             fails: true,
         },
     }
@@ -171,27 +170,10 @@ fn is_constant(accepted: &Accepted) -> bool {
 /// Says why no task can be made of a message.
 fn why_no_task(refused: &Refused) -> String {
     match refused {
-        Refused::Missing { .. }
-        | Refused::Null { .. }
-        | Refused::Input(RenderError::Missing(_) | RenderError::TooLong) => refused.to_string(),
-        Refused::Input(RenderError::NotJson { missing, .. }) if missing.is_empty() => {
-            "InputTemplate with the values of the message is no JSON text".to_owned()
-        }
-        Refused::Input(RenderError::NotJson { missing, .. }) => format!(
-            "InputTemplate with the values of the message is no JSON text: {} finds nothing",
-            missing.join(", ")
-        ),
         Refused::NotOverrides(_) => {
             "InputTemplate with the values of the message is not the overrides of a task".to_owned()
         }
-    }
-}
-
-/// Says why an EcsTask could not be created, without anything of its message.
-fn why_not(error: &Error, is_constant: bool) -> String {
-    match error {
-        Error::Api { .. } if is_constant => error.to_string(),
-        _ => why_not_created(error),
+        other => other.without_values("message"),
     }
 }
 
@@ -200,6 +182,7 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
+    use crate::event::RenderError;
 
     fn of_api(code: u16, reason: &str, message: &str) -> Error {
         let status = Status::failure(message, reason).with_code(code);
@@ -215,13 +198,13 @@ mod tests {
     fn nothing_of_a_message_is_told() {
         let refused = of_api(422, "Invalid", "spec.count: Invalid value: \"secret\"");
         assert_eq!(
-            why_not(&refused, false),
+            why_not_created(&refused, false),
             "the API server refuses its EcsTask: Invalid (HTTP status 422)"
         );
-        assert!(why_not(&refused, true).contains("secret"));
+        assert!(why_not_created(&refused, true).contains("secret"));
         let quota = "ecstasks \"orders-1\" is forbidden: exceeded quota: small, used: 3";
         assert_eq!(
-            why_not(&of_api(403, "Forbidden", quota), false),
+            why_not_created(&of_api(403, "Forbidden", quota), false),
             "the API server refuses its EcsTask: Forbidden (HTTP status 403): exceeded quota: small, used: 3"
         );
         for refused in [
@@ -235,7 +218,7 @@ mod tests {
                 missing: Vec::new(),
             }),
         ] {
-            let why = why_no_task(&refused);
+            let why = refused.without_values("message");
             assert!(!why.is_empty() && !why.contains("secret"), "{why}");
         }
         let missing = Refused::Missing {

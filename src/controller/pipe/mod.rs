@@ -36,6 +36,7 @@ use super::{
     kind::{OfKind, Reconciled},
     permitted::{NotPermitted, queue_permitted},
     refusal::Refusal,
+    started_task::newest,
     status::whole_seconds,
 };
 use crate::{
@@ -157,7 +158,7 @@ async fn report(
         return Ok(Action::requeue(rest));
     }
     let status = PipeStatus {
-        tasks: status::listed(cx, &own_tasks(cx, pipe)),
+        tasks: newest(cx, &own_tasks(cx, pipe)),
         ..status
     };
     if cx.report(pipe, before, status).await? {

@@ -1,27 +1,19 @@
 //! The status of a pipe.
 
-use std::{cmp::Reverse, sync::Arc};
-
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt as _;
 
 use super::tally::News;
 use crate::{
     controller::{
-        context::Context,
         refusal::Refusal,
-        started_task::{outcome, result},
         status::{Aspect, conditions},
     },
-    crd::{ACCEPTED, EcsTask, PipeStatus, PipeTaskStatus, READY, WarningStatus},
+    crd::{ACCEPTED, PipeStatus, READY, WarningStatus},
     diagnostic::StateReason,
 };
 
 /// The reason when a queue cannot be read.
 pub(super) const UNAVAILABLE: StateReason = StateReason::QueueUnavailable;
-
-/// How many tasks are listed.
-const LISTED: usize = 10;
 
 /// The state of a pipe.
 pub(super) enum State {
@@ -155,28 +147,6 @@ pub(super) fn says_the_same(before: &PipeStatus, after: &PipeStatus) -> bool {
         && before.desired_state == after.desired_state
         && before.state_reason == after.state_reason
         && before.warnings == after.warnings
-}
-
-/// Returns the newest tasks.
-pub(super) fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<PipeTaskStatus> {
-    let created = |task: &&Arc<EcsTask>| task.creation_timestamp().map(|time| time.0);
-    let mut tasks: Vec<&Arc<EcsTask>> = tasks.iter().collect();
-    tasks.sort_by_key(|task| Reverse((created(task), task.name_any())));
-    let tasks = tasks.into_iter().take(LISTED);
-    tasks
-        .map(|task| {
-            let status = cx.tasks.latest(task);
-            let result = result(&status);
-            let reason = outcome(&status, result);
-            PipeTaskStatus {
-                name: task.name_any(),
-                result: result.to_owned(),
-                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
-                reason: reason.map(str::to_owned),
-                stopped_at: status.stopped_at,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

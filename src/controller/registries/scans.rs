@@ -20,7 +20,6 @@ use crate::{
     controller::context::lock,
     ecr::{Scan, ScanPage, ScanRules, ScanState},
     image::{EcrRegistry, TaggedImage},
-    policy::is_like,
 };
 
 /// How long it may take to read what was found in an image. A deployment waits for it.
@@ -141,8 +140,7 @@ impl Registries {
             let name = image.name.split('@').next()?;
             let read = TaggedImage::read(name)?;
             let registry = read.ecr()?;
-            let mut listed = self.listed.iter();
-            listed.find(|it| is_like(&it.name, &read.registry))?;
+            self.listed(&read)?;
             Some((image, read, registry))
         });
         stream::iter(asked)

@@ -49,8 +49,8 @@ pub(super) fn happened(cx: &Context, namespace: &str, after: Timestamp) -> Vec<H
         }));
     }
     all.sort_by(|one, other| {
-        let key = |it: &Happened| (it.event.time, it.event.id.clone());
-        key(one).cmp(&key(other))
+        let (one, other) = (&one.event, &other.event);
+        (one.time, &one.id).cmp(&(other.time, &other.id))
     });
     all
 }

@@ -34,6 +34,7 @@ use super::{
     context::Context,
     error::Error,
     kind::{OfKind, Reconciled},
+    started_task::newest,
     status::whole_seconds,
 };
 use crate::{
@@ -187,7 +188,7 @@ async fn report(
     let has_begun = !counts_the_same(before, &status);
     let news = journal.news();
     let status = RuleStatus {
-        tasks: status::listed(cx, &own_tasks(cx, rule)),
+        tasks: newest(cx, &own_tasks(cx, rule)),
         ..status
     };
     if cx.report(rule, before, status).await? {

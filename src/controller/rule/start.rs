@@ -21,9 +21,8 @@ use crate::{
         started_task::{Created, Start, create_unless_rejected, why_not_created},
     },
     crd::{EcsRule, EcsTask, RuleFailureStatus, RuleStatus},
-    decide::start::{Refused, is_for},
+    decide::start::is_for,
     diagnostic::{StateReason, StatusReason},
-    event::RenderError,
     settings::RULE,
     validate::RuleTarget,
 };
@@ -224,7 +223,7 @@ impl Work<'_> {
         let event = &happened.event.value;
         let request = match request(self.accepted, target, event, &settings, self.now) {
             Ok(request) => request,
-            Err(refused) => return Fate::Impossible(failed, why_no_task(&refused)),
+            Err(refused) => return Fate::Impossible(failed, refused.without_values("event")),
         };
         let task = match ecs_task(self.rule, self.accepted, name, request, depth) {
             Ok(task) => task,
@@ -243,29 +242,7 @@ impl Work<'_> {
                 Fate::Failed(refusal.reason, why)
             }
             Err(error @ Error::NotOwned { .. }) => Fate::Impossible(failed, error.to_string()),
-            Err(error @ Error::Api { .. }) if is_constant => {
-                Fate::Failed(failed, error.to_string())
-            }
-            Err(error) => Fate::Failed(failed, why_not_created(&error)),
-        }
-    }
-}
-
-/// Says why no task can be made of an event, without anything of its values.
-fn why_no_task(refused: &Refused) -> String {
-    match refused {
-        Refused::Missing { .. }
-        | Refused::Null { .. }
-        | Refused::Input(RenderError::Missing(_) | RenderError::TooLong) => refused.to_string(),
-        Refused::Input(RenderError::NotJson { missing, .. }) if missing.is_empty() => {
-            "InputTemplate with the values of the event is no JSON text".to_owned()
-        }
-        Refused::Input(RenderError::NotJson { missing, .. }) => format!(
-            "InputTemplate with the values of the event is no JSON text: {} finds nothing",
-            missing.join(", ")
-        ),
-        Refused::NotOverrides(_) => {
-            "what the input makes of the event is not the overrides of a task".to_owned()
+            Err(error) => Fate::Failed(failed, why_not_created(&error, is_constant)),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! The status of a rule.
 
-use std::{cmp::Reverse, sync::Arc};
-
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
     jiff::{SignedDuration, Timestamp},
@@ -11,12 +9,10 @@ use kube::ResourceExt as _;
 use super::{fetch::Accepted, journal::News};
 use crate::{
     controller::{
-        context::Context,
         refusal::Refusal,
-        started_task::{outcome, result},
         status::{Aspect, conditions},
     },
-    crd::{ACCEPTED, EcsRule, EcsTask, READY, RuleStatus, RuleTaskStatus},
+    crd::{ACCEPTED, EcsRule, READY, RuleStatus},
     diagnostic::StateReason,
 };
 
@@ -25,8 +21,6 @@ pub(super) const ENABLED: &str = "ENABLED";
 /// The `state` of a rule that starts none.
 pub(super) const DISABLED: &str = "DISABLED";
 
-/// How many tasks are listed.
-const LISTED: usize = 10;
 /// How old a rule without a status can be, so that nobody has written one yet.
 const NEW: SignedDuration = SignedDuration::from_mins(5);
 
@@ -151,28 +145,6 @@ pub(super) fn says_the_same(before: &RuleStatus, after: &RuleStatus) -> bool {
 /// Whether the same events count.
 pub(super) fn counts_the_same(before: &RuleStatus, after: &RuleStatus) -> bool {
     before.state == after.state && before.since == after.since && before.pattern == after.pattern
-}
-
-/// Returns the newest tasks.
-pub(super) fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<RuleTaskStatus> {
-    let created = |task: &&Arc<EcsTask>| task.creation_timestamp().map(|time| time.0);
-    let mut tasks: Vec<&Arc<EcsTask>> = tasks.iter().collect();
-    tasks.sort_by_key(|task| Reverse((created(task), task.name_any())));
-    let tasks = tasks.into_iter().take(LISTED);
-    tasks
-        .map(|task| {
-            let status = cx.tasks.latest(task);
-            let result = result(&status);
-            let reason = outcome(&status, result);
-            RuleTaskStatus {
-                name: task.name_any(),
-                result: result.to_owned(),
-                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
-                reason: reason.map(str::to_owned),
-                stopped_at: status.stopped_at,
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

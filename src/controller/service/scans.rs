@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::{Asked, digests::resolve_begun, plan::Newest, revisions::Revision, verdicts::Verdicts};
 use crate::{
     controller::{
+        backoff::own_share,
         context::{Context, lock},
         refusal::Refusal,
         registries::Scanned,
@@ -219,11 +220,7 @@ fn still_hold(service: &EcsService, cx: &Context, asked: &mut Asked) {
 /// Returns when to ask again about a service: at least half a period from now, and at most one and a half. Those that are
 /// held back at the same time, because they have the same image or ECR has failed, do not ask again at the same time.
 fn spread(uid: &str, period: Duration) -> Duration {
-    const PARTS: u32 = 1000;
-    let hash = uid.bytes().fold(0_u32, |hash, byte| {
-        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
-    period / 2 + period * (hash % PARTS) / PARTS
+    period / 2 + own_share(uid, period)
 }
 
 /// Asks ECR about the images that the service has not run before.

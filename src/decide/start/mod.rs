@@ -55,6 +55,28 @@ pub enum Refused {
     NotOverrides(String),
 }
 
+impl Refused {
+    /// Says why no task can be made of a `source`, an event or a message, without anything of its values.
+    #[must_use]
+    pub fn without_values(&self, source: &str) -> String {
+        match self {
+            Self::Missing { .. }
+            | Self::Null { .. }
+            | Self::Input(RenderError::Missing(_) | RenderError::TooLong) => self.to_string(),
+            Self::Input(RenderError::NotJson { missing, .. }) if missing.is_empty() => {
+                format!("InputTemplate with the values of the {source} is no JSON text")
+            }
+            Self::Input(RenderError::NotJson { missing, .. }) => format!(
+                "InputTemplate with the values of the {source} is no JSON text: {} finds nothing",
+                missing.join(", ")
+            ),
+            Self::NotOverrides(_) => {
+                format!("what the input makes of the {source} is not the overrides of a task")
+            }
+        }
+    }
+}
+
 /// Whether an event is for a rule: it matches the pattern of a rule that is not disabled. A schedule matches no events.
 #[must_use]
 pub fn is_for(rule: &Rule, event: &Value) -> bool {
