@@ -90,6 +90,13 @@ impl Lookups {
         (!rest.is_zero()).then_some(rest)
     }
 
+    /// Has the next turn of a service be at a time, if it would be later.
+    fn put_off(&self, uid: &str, at: Instant) {
+        if let Some(next) = lock(&self.next).get_mut(uid) {
+            next.at = next.at.min(at);
+        }
+    }
+
     /// Records how a lookup went. Returns whether it failed as the first one in a row.
     fn has_begun_to_fail(&self, uid: &str, fails: bool) -> bool {
         let mut next = lock(&self.next);
@@ -149,8 +156,10 @@ pub(super) async fn look_up(
     if digest == deployed || has_failed(cx, kept, &of_service, (image, &digest)) {
         return nothing;
     }
-    if !lookups.may_begin(Instant::now()) {
-        return nothing;
+    let now = Instant::now();
+    if !lookups.may_begin(now) {
+        lookups.put_off(uid, now + MINUTE);
+        return Turn::Nothing(Some(MINUTE));
     }
     Turn::Pushed(digest)
 }
@@ -240,6 +249,12 @@ mod tests {
         assert_eq!(begun, 10);
         assert!(!lookups.may_begin(now + MINUTE / 2));
         assert!(lookups.may_begin(now + MINUTE));
+        // Who has to wait for others does not wait for an interval.
+        let rare = Lookups::new(Duration::from_hours(24));
+        rare.rest("a", now);
+        rare.put_off("a", now + MINUTE);
+        assert!(rare.rest("a", now).is_some());
+        assert_eq!(rare.rest("a", now + MINUTE), None);
     }
 
     #[test]
