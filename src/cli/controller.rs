@@ -91,7 +91,7 @@ pub(super) struct ControllerOptions {
     /// The file with the certificates of more authorities of CloudWatch than the public ones
     #[arg(long, value_name = "FILE", requires = "cloud_watch_metric")]
     cloud_watch_ca_file: Option<PathBuf>,
-    /// Receive the messages of SQS queues for EcsPipes
+    /// Receive the messages of SQS queues for EcsPipes, and send dead letters of EcsSchedules and EcsRules
     #[arg(long)]
     sqs: bool,
     /// The URL of SQS, for instance of a VPC endpoint [default: the public one of the region of a queue]

@@ -15,6 +15,7 @@ use super::{
         catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, policies::Policies,
         revisions::Revisions, users::Users,
     },
+    dead_letters::Resting,
     events::Events,
     kind::OfKind,
     pipe::Pollers,
@@ -104,6 +105,8 @@ pub(super) struct Context {
     pub cloud_watch: Option<CloudWatch>,
     /// SQS, if the operator reads any queues.
     pub sqs: Option<Arc<Sqs>>,
+    /// The dead-letter queues that have not taken something lately.
+    pub resting: Resting,
     /// The queue that has the events of buses for rules, if there is one.
     pub event_queue: Option<Queue>,
     /// What is remembered of rules.
@@ -175,6 +178,7 @@ impl Context {
             home: None,
             cloud_watch: None,
             sqs: None,
+            resting: Resting::default(),
             event_queue: None,
             journals: Journals::default(),
             pollers: Pollers::default(),

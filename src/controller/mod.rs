@@ -12,6 +12,7 @@ mod caches;
 mod capacity_provider;
 mod cluster;
 mod context;
+mod dead_letters;
 mod error;
 mod events;
 mod kind;

@@ -162,7 +162,8 @@ pub(super) fn metric_permitted(
     })
 }
 
-/// Judges the queue that the operator would read for a pipe, with its own credentials.
+/// Judges the queue that the operator would read for a pipe, or to which it would send a message for the subject of a spec,
+/// with its own credentials.
 ///
 /// # Errors
 ///
@@ -170,14 +171,14 @@ pub(super) fn metric_permitted(
 pub(super) fn queue_permitted(
     cx: &Context,
     namespace: &str,
-    spec: &Spec,
+    (subject, spec): (Subject, &Spec),
     queue: &str,
 ) -> Result<(), NotPermitted> {
     let used = BTreeSet::from([Use::new(Kind::Queue, queue)]);
     let own = spec.parse::<Value>().unwrap_or_default();
     let specs = Specs {
         own: &own,
-        subject: Subject::Pipe,
+        subject,
         task_definition: &Value::Null,
     };
     judge(cx, namespace, &used, specs)

@@ -64,6 +64,7 @@ states! {
     Conflict => "An object was changed while it was being written.", "Nothing: the operator tries again.";
     ContainerExited => "A container exited with an error.", "Read its log: ecs-operator logs.";
     Counts => "This EcsCluster provides the defaults of its namespace.", "";
+    DeadLetterNotSent => "A start was given up, and no message about it could be sent to the dead-letter queue.", "Read the message: give the role of the operator sqs:SendMessage, allow the queue in an EcsPolicy, or correct the ARN. The start itself is in the status.";
     DeploymentCompleted => "A deployment is complete.", "";
     DeploymentConfigurationBlocksRollout => "minimumHealthyPercent and maximumPercent leave no room to replace a task.", "Lower the one or raise the other.";
     DeploymentFailed => "A deployment failed and was not rolled back.", "Read the reason in status.deployments and change the spec; the operator does not try the same spec again.";

@@ -68,7 +68,7 @@ kinds! {
         SecretStore, "clusterSecretStores", "the ClusterSecretStore", "Names of the ClusterSecretStores that secrets are read from without an execution role, such as ecs-sm-eu-west-1.";
         Secret, "clusterSecrets", "the secret", "Names or ARNs of the secrets and parameters that are read from these stores.";
         MetricNamespace, "metricNamespaces", "the CloudWatch namespace", "Namespaces of the CloudWatch metrics by which KEDA scales, or the operator where it reads them from CloudWatch itself, such as AWS/SQS.";
-        Queue, "queues", "the queue", "ARNs of the SQS queues whose messages the operator receives for EcsPipes.";
+        Queue, "queues", "the queue", "ARNs of the SQS queues whose messages the operator receives for EcsPipes, and to which it sends the dead letters of EcsSchedules and EcsRules.";
         EventSource, "eventSources", "the event source", "Sources of the events that EcsRules get from the queue of the operator, such as aws.s3 or shop.orders.";
         Setting, "settings", "the annotation", "Names of the settings of the operator that annotations of services and tasks override, such as steady-seconds.";
     }

@@ -23,7 +23,7 @@ const fn members(kind: Kind) -> &'static [&'static str] {
         Kind::Snapshot => &["snapshotId"],
         Kind::Secret => &["valueFrom", "credentialsParameter"],
         Kind::MetricNamespace => &["Namespace"],
-        Kind::Queue => &["Source"],
+        Kind::Queue => &["Source", "Arn"],
         Kind::EventSource => &["EventPattern"],
         Kind::HostPath => &["sourcePath", "path"],
         Kind::Privilege => &["add", "namespace"],

@@ -23,6 +23,7 @@ mod cloud_watch;
 mod cluster;
 mod contained;
 mod cron_jobs;
+mod dead_letters;
 mod deployments;
 mod diff;
 mod drift;

@@ -122,6 +122,31 @@ impl Queue {
         self.call("SendMessage", body).await;
     }
 
+    /// Waits for some messages and deletes them. Returns the JSON of each, and the texts of its attributes.
+    pub async fn receive(&self, count: usize) -> Vec<(Value, Value)> {
+        let received = until("messages", LIMIT, async || {
+            let body = json!({"MessageAttributeNames": ["All"], "MaxNumberOfMessages": 10});
+            let answer = self.call("ReceiveMessage", body).await;
+            let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+            Ok((messages.len() >= count).then_some(messages))
+        });
+        let received = received.await.unwrap();
+        let mut messages = Vec::new();
+        for message in received {
+            let receipt = json!({"ReceiptHandle": message["ReceiptHandle"]});
+            self.call("DeleteMessage", receipt).await;
+            let attributes = message["MessageAttributes"].as_object();
+            let attributes: serde_json::Map<String, Value> = attributes
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| (name.clone(), value["StringValue"].clone()))
+                .collect();
+            let body = serde_json::from_str(message["Body"].as_str().unwrap());
+            messages.push((body.unwrap(), Value::Object(attributes)));
+        }
+        messages
+    }
+
     /// How many messages it has, with those that someone has received and not deleted.
     pub async fn len(&self) -> usize {
         let names = [

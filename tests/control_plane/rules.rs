@@ -37,7 +37,7 @@ fn rule(pattern: &Value, paths: &Value, template: &str) -> Value {
 }
 
 /// A rule that says which task has got into a state.
-fn for_tasks(detail: Value) -> Value {
+pub fn for_tasks(detail: Value) -> Value {
     let pattern = json!({
         "source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": detail,
     });
@@ -101,7 +101,7 @@ async fn define(bed: &Bed) {
 }
 
 /// Runs a task to its end.
-async fn run(bed: &Bed, name: &str, family: &str) {
+pub async fn run(bed: &Bed, name: &str, family: &str) {
     bed.must_apply("EcsTask", name, json!({"taskDefinition": family}))
         .await;
     bed.until("EcsTask", name, "it to end", |object| {

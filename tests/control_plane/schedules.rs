@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A schedule that is due when it is created, and then each minute.
-fn each_minute(family: &str) -> Value {
+pub fn each_minute(family: &str) -> Value {
     json!({
         "ScheduleExpression": "rate(1 minute)",
         "FlexibleTimeWindow": {"Mode": "OFF"},
@@ -219,7 +219,7 @@ async fn refuse_no_more(bed: &Bed, policy: &str) {
 }
 
 /// Has the API server refuse EcsTasks in the namespace.
-async fn refuse_tasks(bed: &Bed) -> String {
+pub async fn refuse_tasks(bed: &Bed) -> String {
     let tasks = bed.resources("EcsTask");
     refuse(bed, "CREATE", "ecstasks", async || {
         let params = PostParams {

@@ -41,6 +41,7 @@ use super::{
 };
 use crate::{
     crd::{EcsPipe, EcsTask, PipeStatus},
+    diagnostic::Subject,
     settings::PIPE,
 };
 
@@ -117,7 +118,12 @@ fn follow(cx: &Arc<Context>, pipe: &Arc<EcsPipe>, accepted: &Accepted) -> Option
         return Some(State::Stopped);
     }
     let namespace = pipe.namespace().unwrap_or_default();
-    match queue_permitted(cx, &namespace, &pipe.spec, &accepted.pipe.queue.arn) {
+    match queue_permitted(
+        cx,
+        &namespace,
+        (Subject::Pipe, &pipe.spec),
+        &accepted.pipe.queue.arn,
+    ) {
         Ok(()) => {}
         Err(NotPermitted::Refused(refusal)) => return Some(State::NotAllowed(refusal)),
         Err(NotPermitted::NotYet) => return None,

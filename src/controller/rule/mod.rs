@@ -5,6 +5,7 @@
 //! the EcsTasks that are there. Only events after the rule became what it is count, and none that is older than an hour.
 
 mod bus;
+mod dead_letters;
 mod fetch;
 mod happened;
 mod journal;
@@ -111,7 +112,10 @@ async fn reconcile(rule: &EcsRule, cx: &Context) -> Result<Action, Error> {
     }
     let now = whole_seconds(Timestamp::now());
     let found = match read(rule, cx.event_queue.is_some()) {
-        Ok(found) => found,
+        Ok(mut found) => {
+            dead_letters::remove_warnings(cx, rule, &before, &mut found);
+            found
+        }
         Err(refusal) => {
             let status = rejected(rule, &before, &refusal, now);
             if cx.report(rule, &before, status).await? {

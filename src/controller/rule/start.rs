@@ -17,6 +17,7 @@ use super::{
 use crate::{
     controller::{
         context::Context,
+        dead_letters::{GivenUp, Limit},
         error::Error,
         started_task::{Created, Start, create_unless_rejected, why_not_created},
     },
@@ -82,7 +83,7 @@ impl Work<'_> {
             if self.now.duration_since(happened.event.time) > HORIZON {
                 // It has never been tried, and is too old by now.
                 if happened.is_last {
-                    self.miss(&names, happened);
+                    self.miss(&names, happened).await;
                 }
                 return Later::Never;
             }
@@ -103,19 +104,19 @@ impl Work<'_> {
     }
 
     /// Records that an event has come too late, which nobody sees again.
-    fn miss(&self, names: &[String], happened: &Happened) {
+    async fn miss(&self, names: &[String], happened: &Happened) {
         let why = "the event was sent more than an hour ago";
         let reason = StatusReason::State(StateReason::TargetInvocationFailed);
         self.journal.matched(happened.event.time);
         for (target, name) in self.accepted.rule.targets.iter().zip(names) {
-            let failure = RuleFailureStatus {
-                time: Some(Time(self.now)),
-                event: Some(happened.event.id.clone()),
-                target: Some(target.id.clone()),
-                retrying: false,
-                reason: Some(reason.name().to_owned()),
-                message: Some(why.to_owned()),
+            let given_up = GivenUp {
+                code: reason.name(),
+                message: why,
+                retries: 0,
+                exhausted: Some(Limit::Age),
             };
+            self.send(target, happened, &given_up).await;
+            let failure = self.failure(target, happened, (reason, why));
             self.journal.given_up(name, happened.event.time, failure);
         }
         self.journal.tell(reason, why.to_owned());
@@ -167,17 +168,21 @@ impl Work<'_> {
         };
         let tries = self.journal.tries(name) + 1;
         let age = self.now.duration_since(time);
-        let is_final = is_final || tries > target.retry.maximum_attempts || age > longest(target);
-        let failure = RuleFailureStatus {
-            time: Some(Time(self.now)),
-            event: Some(happened.event.id.clone()),
-            target: Some(target.id.clone()),
-            retrying: !is_final,
-            reason: Some(reason.name().to_owned()),
-            message: Some(message.clone()),
+        let limit = if age > longest(target) {
+            Some(Limit::Age)
+        } else {
+            (tries > target.retry.maximum_attempts).then_some(Limit::Attempts)
         };
+        let failure = self.failure(target, happened, (reason, &message));
         let note = format!("target {}: {message}", target.id);
-        if is_final {
+        if is_final || limit.is_some() {
+            let given_up = GivenUp {
+                code: reason.name(),
+                message: &message,
+                retries: tries - 1,
+                exhausted: limit,
+            };
+            self.send(target, happened, &given_up).await;
             self.journal.given_up(name, time, failure);
             self.journal
                 .tell(StateReason::TargetInvocationFailed.into(), note);
@@ -185,11 +190,31 @@ impl Work<'_> {
         }
         // What is not known yet is known soon.
         let is_early = StateReason::NotAccepted.is(reason.name());
+        let failure = RuleFailureStatus {
+            retrying: true,
+            ..failure
+        };
         if self.journal.failed(name, failure) == 1 + i64::from(is_early) {
             self.journal
                 .tell(StateReason::TargetInvocationFailed.into(), note);
         }
         self.journal.wait(name)
+    }
+
+    fn failure(
+        &self,
+        target: &RuleTarget,
+        happened: &Happened,
+        (reason, message): (StatusReason, &str),
+    ) -> RuleFailureStatus {
+        RuleFailureStatus {
+            time: Some(Time(self.now)),
+            event: Some(happened.event.id.clone()),
+            target: Some(target.id.clone()),
+            retrying: false,
+            reason: Some(reason.name().to_owned()),
+            message: Some(message.to_owned()),
+        }
     }
 
     /// Records that the start that has failed last is done.

@@ -82,7 +82,7 @@ pub(super) fn ecs_task(
 
 /// Returns the ARN that the rule would have in AWS: in the region and account of the settings, or of the cluster of a
 /// target.
-fn rule_arn(accepted: &Accepted, target: &RuleTarget, settings: &Settings) -> String {
+pub(super) fn rule_arn(accepted: &Accepted, target: &RuleTarget, settings: &Settings) -> String {
     let (region, account) = (&settings.aws_region, &settings.aws_account_id);
     let cluster = target.task.request.cluster.as_deref().unwrap_or_default();
     let place = Place::of(cluster, (region.as_deref(), account.as_deref()));

@@ -8,11 +8,12 @@ use kube::ResourceExt as _;
 
 use super::{
     fetch::{Accepted, due},
-    status::{Told, failed},
+    status::{GivenUp, Told, failed},
 };
 use crate::{
     controller::{
         context::Context,
+        dead_letters::Limit,
         error::Error,
         started_task::{FAILED, NOT_ACCEPTED, SUCCEEDED, result},
     },
@@ -42,7 +43,13 @@ pub(super) fn give_up<'t>(
             let mut conditions = latest.conditions.iter();
             let refused = conditions.find(|condition| condition.type_ == ACCEPTED);
             let why = refused.map_or_else(String::new, |condition| condition.message.clone());
-            failed(status, told, due, why);
+            let given_up = GivenUp {
+                due,
+                why,
+                retries: 0,
+                limit: Some(Limit::Age),
+            };
+            failed(status, told, given_up);
         }
     }
     given_up

@@ -3,6 +3,7 @@
 //! The name of an EcsTask comes from the time that it is for. So a time starts tasks once, wherever the operator ends:
 //! before the EcsTask is created, it is created after a restart; between that and the status, it is found.
 
+mod dead_letters;
 mod fetch;
 mod history;
 mod start;
@@ -21,11 +22,12 @@ use self::{
     fetch::{Accepted, own_tasks, read},
     history::{give_up, left_to_begin, tidy},
     start::{Started, start},
-    status::{Told, failed, followed, rejected, skipped},
+    status::{GivenUp, Told, failed, followed, rejected, skipped},
 };
 use super::{
     caches::child_kind::{ChildKind, addon},
     context::Context,
+    dead_letters::Limit,
     error::Error,
     kind::{OfKind, Reconciled},
     status::whole_seconds,
@@ -107,7 +109,10 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
     let before = cx.schedules.latest(&schedule);
     let now = whole_seconds(Timestamp::now());
     let accepted = match read(&schedule) {
-        Ok(accepted) => accepted,
+        Ok(mut accepted) => {
+            dead_letters::remove_warning(&cx, &schedule, &before, &mut accepted);
+            accepted
+        }
         Err(refusal) => {
             let status = rejected(&schedule, &before, &refusal, now);
             if cx.report(&*schedule, &before, status).await? {
@@ -162,7 +167,7 @@ async fn follow(
     (before, mut outlook): (&ScheduleStatus, Outlook),
     now: Timestamp,
 ) -> Result<Option<Duration>, Error> {
-    let mut told = past(before, &mut outlook);
+    let mut told = past(before, &mut outlook, accepted, now);
     let record = (&mut outlook.status, &mut told);
     let failure = match outlook.due {
         Some(due) => fire(cx, schedule, accepted, record, due).await?,
@@ -176,6 +181,7 @@ async fn follow(
     // What an edit has put into the past is not over.
     let has_fired = status.last_firing.is_some() && status.last_firing >= status.since;
     let recorded = status.last_firing.as_ref().map(|last| last.0);
+    dead_letters::send(cx, schedule, accepted, told.given_up()).await;
     cx.report(schedule, before, status).await?;
     told.tell(cx, schedule);
     tidy(cx, accepted, &tasks, &given_up, recorded).await?;
@@ -192,11 +198,24 @@ async fn follow(
 }
 
 /// Returns what is told of times that were missed, and of a start that is given up because of its age or of a newer time.
-fn past(before: &ScheduleStatus, outlook: &mut Outlook) -> Told {
+fn past(
+    before: &ScheduleStatus,
+    outlook: &mut Outlook,
+    accepted: &Accepted,
+    now: Timestamp,
+) -> Told {
     let mut told = Told::default();
     if let Some(due) = outlook.given_up {
-        let why = before.retrying.as_ref().map(|it| it.message.clone());
-        failed(&mut outlook.status, &mut told, due, why.unwrap_or_default());
+        let tried = before.retrying.clone().unwrap_or_default();
+        let is_too_old = now.duration_since(due) > accepted.firings.longest_wait();
+        let given_up = GivenUp {
+            due,
+            why: tried.message,
+            // The first try is none again.
+            retries: tried.attempts - 1,
+            limit: is_too_old.then_some(Limit::Age),
+        };
+        failed(&mut outlook.status, &mut told, given_up);
     }
     let tried = before.retrying.as_ref().and_then(|it| it.due.clone());
     // When the same time is tried again, this has been told.
@@ -240,7 +259,13 @@ async fn fire(
             return Ok(Some(error));
         }
         Err(error) if tried >= accepted.firings.max_retries => {
-            failed(status, told, due, error.to_string());
+            let given_up = GivenUp {
+                due,
+                why: error.to_string(),
+                retries: tried,
+                limit: Some(Limit::Attempts),
+            };
+            failed(status, told, given_up);
         }
         Err(error) => {
             status.retrying = Some(retry(due, tried + 1, &error));

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     controller::{
         context::Context,
+        dead_letters::Limit,
         refusal::Refusal,
         started_task::{outcome, result},
         status::{Aspect, conditions},
@@ -145,22 +146,42 @@ fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<StartedTaskStatus> {
 
 /// What is reported as events once it is on record: a decision that could not be recorded is made again.
 #[derive(Default)]
-pub(super) struct Told(Vec<(bool, StateReason, String)>);
+pub(super) struct Told {
+    events: Vec<(bool, StateReason, String)>,
+    given_up: Vec<GivenUp>,
+}
+
+/// A start that is given up.
+pub(super) struct GivenUp {
+    /// The time that it was for.
+    pub(super) due: Timestamp,
+    /// Why it has not succeeded.
+    pub(super) why: String,
+    /// How often it was tried again.
+    pub(super) retries: i64,
+    /// The limit of the retry policy that is reached, if that is why.
+    pub(super) limit: Option<Limit>,
+}
 
 impl Told {
     /// Adds an event of type Normal.
     pub(super) fn normal(&mut self, reason: StateReason, note: String) {
-        self.0.push((false, reason, note));
+        self.events.push((false, reason, note));
     }
 
     /// Adds an event of type Warning.
     pub(super) fn warning(&mut self, reason: StateReason, note: String) {
-        self.0.push((true, reason, note));
+        self.events.push((true, reason, note));
+    }
+
+    /// Returns the starts that are given up.
+    pub(super) fn given_up(&self) -> &[GivenUp] {
+        &self.given_up
     }
 
     /// Reports the events.
     pub(super) fn tell(self, cx: &Context, schedule: &EcsSchedule) {
-        for (is_warning, reason, note) in self.0 {
+        for (is_warning, reason, note) in self.events {
             if is_warning {
                 cx.events.warning(schedule, reason, note);
             } else {
@@ -171,9 +192,11 @@ impl Told {
 }
 
 /// Records a start that is given up.
-pub(super) fn failed(status: &mut ScheduleStatus, told: &mut Told, due: Timestamp, why: String) {
+pub(super) fn failed(status: &mut ScheduleStatus, told: &mut Told, given_up: GivenUp) {
     let reason = StateReason::TargetInvocationFailed;
+    let (due, why) = (given_up.due, given_up.why.clone());
     told.warning(reason, format!("The tasks of {due} are not started: {why}"));
+    told.given_up.push(given_up);
     record(status, due, reason, why);
 }
 

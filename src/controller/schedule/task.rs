@@ -61,13 +61,7 @@ pub(super) fn ecs_task(
     occasion: &Occasion<'_>,
 ) -> Result<DynamicObject, serde_json::Error> {
     let own = schedule.name_any();
-    let occurrence = Occurrence {
-        schedule_arn: schedule_arn(&accepted.request, occasion),
-        scheduled_time: occasion.due,
-        execution_id: occasion.name.to_owned(),
-        attempt_number: occasion.attempt,
-    };
-    let mut request = run_task(schedule, &occurrence);
+    let mut request = run_task(schedule, &occurrence(accepted, occasion));
     request.started_by = Some(started_by(&own, occasion.is_manual));
     let extensions = TaskExtensions {
         kubernetes: accepted.firings.extensions.kubernetes.clone(),
@@ -79,6 +73,16 @@ pub(super) fn ecs_task(
         task.annotations_mut().insert(SCHEDULED_AT.to_owned(), due);
     }
     Ok(task)
+}
+
+/// Returns what the input of a target can name of an occasion.
+pub(super) fn occurrence(accepted: &Accepted, occasion: &Occasion<'_>) -> Occurrence {
+    Occurrence {
+        schedule_arn: schedule_arn(&accepted.request, occasion),
+        scheduled_time: occasion.due,
+        execution_id: occasion.name.to_owned(),
+        attempt_number: occasion.attempt,
+    }
 }
 
 /// Returns what ECS calls the starter of tasks that EventBridge Scheduler runs. It may have letters, digits, `-`, `_` and

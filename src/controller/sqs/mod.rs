@@ -2,10 +2,10 @@
 
 mod shapes;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use http::Uri;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 pub(super) use self::shapes::Received;
 use super::aws::{AwsFailure, AwsService, RegionalOptions, Regions};
@@ -25,6 +25,10 @@ const POLL: u64 = 20;
 const DELETE: &str = "DeleteMessage";
 /// The operation that hides a message for longer.
 const HIDE: &str = "ChangeMessageVisibility";
+/// The operation that sends a message.
+const SEND: &str = "SendMessage";
+/// The first wait before a message is sent again that SQS may take later; each further one doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// How long the answer to another request may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
@@ -50,6 +54,8 @@ pub(super) struct SqsFailure {
     pub(super) why: String,
     /// What SQS says, for the log.
     pub(super) detail: String,
+    /// Whether the same request may succeed in a moment.
+    pub(super) may_pass: bool,
     /// Whether it is only about the message, whose handle is not valid any more. It comes again with another one.
     pub(super) is_of_message: bool,
 }
@@ -129,6 +135,32 @@ impl Sqs {
         answer.map(|_| ())
     }
 
+    /// Sends a message, and tries it again for some seconds while SQS cannot be reached or has an error.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not sent; it may be if SQS has not answered.
+    pub(super) async fn send(
+        &self,
+        queue: &Queue,
+        message: &str,
+        attributes: &BTreeMap<&'static str, String>,
+    ) -> Result<(), SqsFailure> {
+        let began = Instant::now();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let body = shapes::of_sending(&queue.url, message, attributes);
+            match self.ask(queue, SEND, body, LONGEST).await {
+                Ok(_) => return Ok(()),
+                Err(failure) if !failure.may_pass || began.elapsed() + wait > LONGEST => {
+                    return Err(failure);
+                }
+                Err(_) => sleep(wait).await,
+            }
+            wait *= 2;
+        }
+    }
+
     async fn ask(
         &self,
         queue: &Queue,
@@ -140,6 +172,7 @@ impl Sqs {
             return Err(SqsFailure {
                 why: format!("the ARN {} has no region of AWS", queue.arn),
                 detail: "not asked".to_owned(),
+                may_pass: false,
                 is_of_message: false,
             });
         };
@@ -157,6 +190,7 @@ fn read<T>(
         why: "SQS has answered something else than a queue does".to_owned(),
         // The answer itself may have messages.
         detail: problem.to_owned(),
+        may_pass: false,
         is_of_message: false,
     })
 }
@@ -186,6 +220,14 @@ fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailur
         }
         _ => false,
     };
+    let may_pass = match &failure {
+        AwsFailure::Unreachable(_) => true,
+        AwsFailure::Refused { status, code, .. } => {
+            status.is_server_error() || code.contains("Throttl")
+        }
+        // Whoever waits has waited for long enough.
+        AwsFailure::Credentials(_) | AwsFailure::Late | AwsFailure::Answer(_) => false,
+    };
     let (why, detail) = match failure {
         AwsFailure::Credentials(detail) => (
             "the operator has no credentials of AWS: give its service account a role".to_owned(),
@@ -198,7 +240,12 @@ fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailur
         ),
         AwsFailure::Refused { code, detail, .. } if code.contains("AccessDenied") => (
             format!(
-                "the role of the operator lacks sqs:{operation} for {queue}, or kms:Decrypt for its key"
+                "the role of the operator lacks sqs:{operation} for {queue}, or {} for its key",
+                if operation == SEND {
+                    "kms:GenerateDataKey"
+                } else {
+                    "kms:Decrypt"
+                }
             ),
             detail,
         ),
@@ -217,6 +264,7 @@ fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailur
     SqsFailure {
         why,
         detail,
+        may_pass,
         is_of_message,
     }
 }

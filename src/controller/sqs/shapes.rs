@@ -115,6 +115,23 @@ pub(super) fn of_hiding(url: &str, receipt: &str, seconds: i64) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
+/// Returns the body of `SendMessage`, with attributes that are texts.
+pub(super) fn of_sending(
+    url: &str,
+    message: &str,
+    attributes: &BTreeMap<&'static str, String>,
+) -> Vec<u8> {
+    let attributes: Map<String, Value> = attributes
+        .iter()
+        .map(|(name, value)| {
+            let value = json!({"DataType": "String", "StringValue": value});
+            ((*name).to_owned(), value)
+        })
+        .collect();
+    let body = json!({"QueueUrl": url, "MessageBody": message, "MessageAttributes": attributes});
+    body.to_string().into_bytes()
+}
+
 /// Returns the body of `GetQueueAttributes`.
 pub(super) fn of_visibility_timeout(url: &str) -> Vec<u8> {
     let body = json!({"QueueUrl": url, "AttributeNames": [VISIBILITY_TIMEOUT]});
@@ -182,6 +199,17 @@ mod tests {
         assert_eq!(
             body(&of_hiding(url, "r", 60)),
             json!({"QueueUrl": url, "ReceiptHandle": "r", "VisibilityTimeout": 60})
+        );
+        assert_eq!(
+            body(&of_sending(
+                url,
+                "{}",
+                &BTreeMap::from([("A", "b".to_owned())])
+            )),
+            json!({
+                "QueueUrl": url, "MessageBody": "{}",
+                "MessageAttributes": {"A": {"DataType": "String", "StringValue": "b"}},
+            })
         );
         assert_eq!(
             body(&of_visibility_timeout(url)),

@@ -7,7 +7,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
     ecs,
-    validate::{Arn, arn::has_placeholder},
+    validate::{Arn, arn::has_placeholder, start},
 };
 
 /// What a schedule asks of the operator.
@@ -23,6 +23,8 @@ pub struct Firings {
     pub max_age: SignedDuration,
     /// How often a start that fails is tried again.
     pub max_retries: i64,
+    /// The ARN of the queue that gets a message for each start that is given up.
+    pub dead_letters: Option<String>,
     /// Whether it is deleted when it will start nothing more.
     pub is_deleted_at_end: bool,
     /// What AWS does not have.
@@ -68,6 +70,7 @@ pub fn validate_firings(
         is_enabled: raw.state.as_deref() != Some("DISABLED"),
         max_age: SignedDuration::from_secs(max_age),
         max_retries,
+        dead_letters: dead_letters(raw, &mut sink),
         is_deleted_at_end: raw.action_after_completion.as_deref() == Some("DELETE"),
         extensions,
     })
@@ -84,7 +87,14 @@ pub fn of_operator(findings: &mut Diagnostics) {
 pub(super) fn check(raw: &ecs::Schedule, sink: &mut Diagnostics) -> Option<Timing> {
     check_target(raw, sink);
     check_window(raw.flexible_time_window.as_ref(), sink);
+    dead_letters(raw, sink);
     Timing::of(raw, sink)
+}
+
+fn dead_letters(raw: &ecs::Schedule, sink: &mut Diagnostics) -> Option<String> {
+    let target = raw.target.as_ref()?;
+    let path = FieldPath::root(Subject::Schedule).field("Target");
+    start::dead_letters(target.dead_letter_config.as_ref(), &path, sink)
 }
 
 /// Checks that the target is a cluster of ECS.
