@@ -20,6 +20,7 @@ mod operator;
 mod pod;
 mod scaling;
 mod service;
+mod starters;
 mod storage;
 mod task;
 mod trouble;
