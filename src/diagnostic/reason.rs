@@ -354,6 +354,7 @@ reasons! {
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or remove loadBalancers and set spec.kubernetes.expose in an EcsService";
         TargetNotEcs => "only schedules that run tasks of ECS are converted, with the ARN of a cluster and EcsParameters", "leave the schedule in AWS, or write a CronJob whose container makes this call";
+        TargetsWithoutRule => "the rule of these targets is not among the documents", "give it too: the PutRule request, or the output of aws events describe-rule; if there are several, name it in Rule, as PutTargets does";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
         TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
@@ -504,6 +505,7 @@ reasons! {
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         RetryAttemptsUnused => "a CronJob does not count how often it tries to start a Job", "set MaximumEventAgeInSeconds, which becomes startingDeadlineSeconds, and remove MaximumRetryAttempts";
         RuleTargetNotRead { id } => "target {id} is no cluster of ECS, and is not read", "keep a rule in AWS that calls it";
+        RuleWithoutTargets { name } => "no target of rule {name} is among the documents, so that nothing is made of it", "give its targets too: the PutTargets request, or the output of aws events list-targets-by-rule";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";

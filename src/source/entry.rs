@@ -183,6 +183,7 @@ impl Entry {
             Kind::CapacityProvider => keys.text("name").map(Box::from),
             Kind::Alarm => keys.text("AlarmName").map(Box::from),
             Kind::Schedule | Kind::Rule | Kind::Pipe => keys.text("Name").map(Box::from),
+            Kind::RuleTargets => keys.text("Rule").map(Box::from),
             Kind::AppRunnerService => keys.text("ServiceName").map(Box::from).or_else(|| {
                 let arn = keys.text("ServiceArn")?;
                 app_runner_service_name(&arn).map(Box::from)
@@ -299,7 +300,8 @@ impl<'n> Keys<'n, '_> {
     }
 
     fn targets(&self, kind: Kind) -> Box<[(u32, Target)]> {
-        let list = self.node("Targets").filter(|_| kind == Kind::Rule);
+        let has_targets = matches!(kind, Kind::Rule | Kind::RuleTargets);
+        let list = self.node("Targets").filter(|_| has_targets);
         let targets = list.and_then(Node::elements).unwrap_or_default().iter();
         let starting = targets
             .enumerate()
@@ -320,7 +322,8 @@ impl<'n> Keys<'n, '_> {
             | Kind::CapacityProvider
             | Kind::Alarm
             | Kind::AutoScalingConfiguration
-            | Kind::Rule => return Target::Absent,
+            | Kind::Rule
+            | Kind::RuleTargets => return Target::Absent,
             Kind::AppRunnerService => CONFIGURATION,
             Kind::Pipe => {
                 let path = ["TargetParameters", "EcsTaskParameters", "TaskDefinitionArn"];

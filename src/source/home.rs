@@ -43,7 +43,8 @@ impl Home {
         let groups = balancers.filter_map(|balancer| member(balancer, "targetGroupArn")?.text());
         // So is the cluster that a schedule starts tasks in.
         let target = member(body, "Target").filter(|_| form.kind() == Kind::Schedule);
-        let targets = member(body, "Targets").filter(|_| form.kind() == Kind::Rule);
+        let has_targets = matches!(form.kind(), Kind::Rule | Kind::RuleTargets);
+        let targets = member(body, "Targets").filter(|_| has_targets);
         let targets = targets.and_then(Node::elements).unwrap_or_default();
         let cluster = targets.iter().chain(target);
         let cluster = cluster.filter_map(|target| member(target, "Arn")?.text());

@@ -30,7 +30,7 @@ pub(super) struct Loader<'c> {
     entries: &'c [Entry],
     texts: &'c mut Texts,
     fill: &'c Arc<Fill>,
-    documents: Vec<Document>,
+    pub(super) documents: Vec<Document>,
     diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
     /// Whether the last document is a request as sent to AWS.
@@ -67,6 +67,10 @@ pub(super) fn load(
             Content::Nothing
         }
         Role::Rule(target) => loader.rule(plan, target as usize)?,
+        Role::RuleTargets => {
+            loader.rule_targets(plan.lead())?;
+            Content::Nothing
+        }
         Role::Pipe => loader.pipe(plan)?,
         Role::CapacityProvider => {
             let root = FieldPath::root(Subject::CapacityProvider);

@@ -181,7 +181,14 @@ impl Unit {
             Subject::Schedule => of_kind(Kind::Schedule),
             Subject::AppRunnerService => of_kind(Kind::AppRunnerService),
             Subject::AutoScalingConfiguration => of_kind(Kind::AutoScalingConfiguration),
-            Subject::Rule => of_kind(Kind::Rule),
+            Subject::Rule => {
+                let targets = of_kind(Kind::RuleTargets);
+                let is_target =
+                    matches!(segments, [Segment::Member(list), ..] if list == "Targets");
+                targets
+                    .filter(|_| is_target)
+                    .or_else(|| of_kind(Kind::Rule))
+            }
             Subject::Pipe => of_kind(Kind::Pipe),
             Subject::AutoScaling => return self.scaling_document(segments),
             Subject::LifecyclePolicy => None,

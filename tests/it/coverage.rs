@@ -120,7 +120,7 @@ fn note_fields(document: &Document, seen: &mut BTreeSet<(Api, &'static str)>) {
         Kind::Schedule => Api::Schedule,
         Kind::AppRunnerService => Api::AppRunnerService,
         Kind::AutoScalingConfiguration => Api::AutoScalingConfiguration,
-        Kind::Rule => Api::Rule,
+        Kind::Rule | Kind::RuleTargets => Api::Rule,
         Kind::Pipe => Api::Pipe,
     };
     note(document, api, api.tree(), &root, seen);

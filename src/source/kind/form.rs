@@ -29,8 +29,10 @@ pub enum Kind {
     AppRunnerService,
     /// `CreateAutoScalingConfiguration` of App Runner.
     AutoScalingConfiguration,
-    /// `PutRule` of EventBridge, with its targets.
+    /// `PutRule` of EventBridge, with its targets or without them.
     Rule,
+    /// `PutTargets` of EventBridge: the targets of a rule that is another document.
+    RuleTargets,
     /// `CreatePipe` of EventBridge Pipes.
     Pipe,
 }
@@ -53,6 +55,7 @@ impl Kind {
             Self::AppRunnerService => "App Runner service",
             Self::AutoScalingConfiguration => "auto scaling configuration",
             Self::Rule => "rule",
+            Self::RuleTargets => "targets of a rule",
             Self::Pipe => "pipe",
         }
     }
@@ -69,7 +72,7 @@ impl Kind {
             Self::Schedule => Subject::Schedule,
             Self::AppRunnerService => Subject::AppRunnerService,
             Self::AutoScalingConfiguration => Subject::AutoScalingConfiguration,
-            Self::Rule => Subject::Rule,
+            Self::Rule | Self::RuleTargets => Subject::Rule,
             Self::Pipe => Subject::Pipe,
             Self::ScalableTarget | Self::ScalingPolicy | Self::ScheduledAction | Self::Alarm => {
                 Subject::AutoScaling

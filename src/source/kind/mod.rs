@@ -205,7 +205,8 @@ impl Search {
                 Err(message) => return self.push(node.span, Err(message)),
             },
             Some("AWS::Events::Rule")
-                if let Some(form) = of_rule(properties, Spelling::CloudFormation) =>
+                if let Some(form) = of_rule(properties, Spelling::CloudFormation)
+                    && form.kind == Kind::Rule =>
             {
                 form
             }

@@ -33,14 +33,34 @@ pub(super) fn of_scheduler(node: &Node<'_>) -> Option<Result<Form, Message>> {
     }
 }
 
-/// Recognizes a rule of EventBridge that has a target which starts tasks.
+/// The targets of a rule.
+const TARGETS: &str = "Targets";
+
+/// Recognizes a rule of EventBridge that has a target which starts tasks, or whose targets are another document, and such
+/// targets.
 pub(super) fn of_rule(node: &Node<'_>, spelling: Spelling) -> Option<Form> {
     let is_rule = ["EventPattern", "ScheduleExpression"];
     let is_rule = is_rule.iter().any(|key| has(node, key));
-    let targets = node.get("Targets").and_then(Node::elements)?;
-    let starts_tasks = targets.iter().any(|target| starts_tasks(target, spelling));
-    let words = &("PutRule request", "it has targets that start tasks");
-    (is_rule && starts_tasks).then_some(Form::new(Kind::Rule, words))
+    let Some(targets) = node.get(TARGETS) else {
+        let words = &(
+            "PutRule request",
+            "it has a name, and when it starts something",
+        );
+        let stands_alone = is_rule && has(node, "Name") && spelling == Spelling::Api;
+        return stands_alone.then_some(Form::new(Kind::Rule, words));
+    };
+    let mut targets = targets.elements()?.iter();
+    if !targets.any(|target| starts_tasks(target, spelling)) {
+        return None;
+    }
+    let (kind, words) = if is_rule {
+        let words = &("PutRule request", "it has targets that start tasks");
+        (Kind::Rule, words)
+    } else {
+        let words = &("PutTargets request", "it has only targets that start tasks");
+        (Kind::RuleTargets, words)
+    };
+    Some(Form::new(kind, words))
 }
 
 /// Whether a target of a rule starts tasks of ECS.
@@ -72,10 +92,10 @@ pub(super) fn of_pipe(node: &Node<'_>) -> Option<Result<Form, Message>> {
 /// Recognizes a rule of EventBridge or its targets
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>).
 pub(super) fn rule(node: &Node<'_>) -> Option<Message> {
-    let targets = node.get("Targets").and_then(Node::elements);
+    let targets = node.get(TARGETS).and_then(Node::elements);
     let mut targets = targets.unwrap_or_default().iter();
     let parameters = targets.find_map(|target| target.get("EcsParameters"));
-    let rule = ["EventPattern", "ScheduleExpression", "Targets"];
+    let rule = ["EventPattern", "ScheduleExpression", TARGETS];
     if parameters.is_none() && !rule.iter().any(|key| has(node, key)) {
         return None;
     }

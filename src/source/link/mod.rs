@@ -3,6 +3,7 @@
 mod alarm;
 mod app_runner;
 mod plan;
+mod rule_targets;
 mod scaling;
 mod scope;
 mod triggers;
@@ -49,7 +50,8 @@ pub(super) fn link(
     };
     linker.collect_task_definitions(same);
     linker.plan_runs();
-    linker.plan_rules_and_pipes();
+    linker.plan_pipes();
+    linker.plan_rules();
     linker.find_shared();
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions(incomplete);

@@ -34,6 +34,8 @@ pub(in crate::source) enum Role {
     Schedule,
     /// A target of a rule, by its index.
     Rule(u32),
+    /// Targets that belong to no rule among the documents.
+    RuleTargets,
     /// A pipe, which starts tasks for messages.
     Pipe,
     /// A task definition that nothing runs, for which a service is assumed.

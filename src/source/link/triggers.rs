@@ -9,23 +9,30 @@ use super::{
 use crate::diagnostic::{FieldPath, Subject};
 
 impl Linker<'_> {
-    /// Plans each target of a rule that starts tasks, and each pipe.
-    pub(super) fn plan_rules_and_pipes(&mut self) {
-        let entries = self.entries;
-        for (index, entry) in entries.iter().enumerate() {
-            if entry.form.kind() == Kind::Pipe {
-                let path = FieldPath::root(Subject::Pipe).field("TargetParameters");
-                let path = path.field("EcsTaskParameters").field("TaskDefinitionArn");
-                self.plan_target(Plan::new(index, Role::Pipe), entry.target(), &path);
+    /// Plans each pipe.
+    pub(super) fn plan_pipes(&mut self) {
+        for (index, entry) in self.of_kind(Kind::Pipe) {
+            let path = FieldPath::root(Subject::Pipe).field("TargetParameters");
+            let path = path.field("EcsTaskParameters").field("TaskDefinitionArn");
+            self.plan_target(Plan::new(index, Role::Pipe), entry.target(), &path);
+        }
+    }
+
+    /// Plans each of the targets of a rule that start tasks. `list` is the document that has them, if it is another one.
+    pub(super) fn plan_targets(&mut self, rule: usize, list: Option<usize>) {
+        let Some(entry) = self.entry(list.unwrap_or(rule)) else {
+            return;
+        };
+        let is_shared = entry.targets().len() > 1;
+        for (number, target) in entry.targets() {
+            let path = FieldPath::root(Subject::Rule).field("Targets");
+            let path = path.index(*number as usize).field("EcsParameters");
+            let mut plan = Plan::new(rule, Role::Rule(*number));
+            plan.shares = is_shared;
+            if let Some(list) = list {
+                plan.scale(list);
             }
-            let is_shared = entry.targets().len() > 1;
-            for (number, target) in entry.targets() {
-                let path = FieldPath::root(Subject::Rule).field("Targets");
-                let path = path.index(*number as usize).field("EcsParameters");
-                let mut plan = Plan::new(index, Role::Rule(*number));
-                plan.shares = is_shared;
-                self.plan_target(plan, target, &path.field("TaskDefinitionArn"));
-            }
+            self.plan_target(plan, target, &path.field("TaskDefinitionArn"));
         }
     }
 
