@@ -349,8 +349,8 @@ mod tests {
     fn documents_are_known_by_their_content() {
         use Envelope::{Bare, ContainerList, Properties, Resource};
         use Kind::{
-            Alarm, ScalableTarget, ScalingPolicy, Schedule, ScheduledAction, Service, Task,
-            TaskDefinition,
+            Alarm, Rule, RuleTargets, ScalableTarget, ScalingPolicy, Schedule, ScheduledAction,
+            Service, Task, TaskDefinition,
         };
         use Spelling::{Api, CloudFormation};
         let table: &[(&str, &[(Kind, Envelope, Spelling)])] = &[
@@ -410,6 +410,18 @@ mod tests {
             (
                 r#"{"taskDefinition":"job","count":2}"#,
                 &[(Task, Bare, Api)],
+            ),
+            (
+                r#"{"Rule":"r","Targets":[{"EcsParameters":{"TaskDefinitionArn":"nightly:3"}}]}"#,
+                &[(RuleTargets, Bare, Api)],
+            ),
+            (
+                r#"{"Targets":[{"Id":"x","Arn":"arn:aws:ecs:eu-west-1:111122223333:cluster/shop"}]}"#,
+                &[(RuleTargets, Bare, Api)],
+            ),
+            (
+                r#"{"Name":"r","ScheduleExpression":"rate(1 day)"}"#,
+                &[(Rule, Bare, Api)],
             ),
             (
                 r#"{"cluster":"a","taskDefinition":"b","launchType":"EC2"}"#,
@@ -545,8 +557,8 @@ mod tests {
                 "only a service has desiredCount, and only RunTask has group",
             ),
             (
-                r#"{"Rule":"r","Targets":[{"EcsParameters":{"TaskDefinitionArn":"arn:aws:ecs:eu-west-1:111122223333:task-definition/nightly:3"}}]}"#,
-                "this is a rule of EventBridge, whose target runs nightly",
+                r#"{"Rule":"r","Targets":[{"Id":"x","Arn":"arn:aws:lambda:eu-west-1:111122223333:function:f"}]}"#,
+                "this is a rule of EventBridge, without a target that runs tasks",
             ),
             (
                 r#"{"Name":"s","ScheduleExpression":"rate(1 day)","Target":{"Arn":"arn:aws:lambda:eu-west-1:111122223333:function:f"}}"#,

@@ -1,7 +1,7 @@
 //! Recognizes what starts tasks of ECS at certain times.
 
 use super::{
-    super::{reference::Reference, spelling::value_of, tree::Node},
+    super::{spelling::value_of, tree::Node},
     Form, Kind, Spelling, ambiguous, has,
 };
 use crate::{diagnostic::Message, validate::Arn};
@@ -89,32 +89,14 @@ pub(super) fn of_pipe(node: &Node<'_>) -> Option<Result<Form, Message>> {
     }
 }
 
-/// Recognizes a rule of EventBridge or its targets
+/// Recognizes a rule of EventBridge, or its targets, that start no tasks
 /// (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>).
 pub(super) fn rule(node: &Node<'_>) -> Option<Message> {
-    let targets = node.get(TARGETS).and_then(Node::elements);
-    let mut targets = targets.unwrap_or_default().iter();
-    let parameters = targets.find_map(|target| target.get("EcsParameters"));
-    let rule = ["EventPattern", "ScheduleExpression", TARGETS];
-    if parameters.is_none() && !rule.iter().any(|key| has(node, key)) {
-        return None;
-    }
-    let Some(parameters) = parameters else {
-        return Some(ambiguous(
+    let of_rules = ["EventPattern", "ScheduleExpression", TARGETS];
+    of_rules.iter().any(|key| has(node, key)).then(|| {
+        ambiguous(
             "this is a rule of EventBridge, without a target that runs tasks",
-            "give its target with EcsParameters as a RunTask request: {\"taskDefinition\": FAMILY, \"count\": 1}; \
-             the pod that comes out is the template of a CronJob with the schedule of the rule",
-        ));
-    };
-    let definition = parameters.get("TaskDefinitionArn").and_then(Node::text);
-    let family = definition.map(|definition| Reference::parse(definition).family);
-    let definition = family.as_deref().unwrap_or("FAMILY");
-    Some(ambiguous(
-        format!("this is a rule of EventBridge, whose target runs {definition}"),
-        &format!(
-            "give the target as a RunTask request: {{\"taskDefinition\": \"{definition}\", \"count\": 1}}, with the \
-             launch type of EcsParameters, and its Input as overrides; the pod that comes out is the template of a \
-             CronJob with the schedule of the rule"
-        ),
-    ))
+            "give its targets with EcsParameters, and its EventPattern or ScheduleExpression",
+        )
+    })
 }
