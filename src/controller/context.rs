@@ -15,7 +15,7 @@ use super::{
         catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, policies::Policies,
         revisions::Revisions, users::Users,
     },
-    dead_letters::Resting,
+    dead_letters::Outbox,
     events::Events,
     kind::OfKind,
     pipe::Pollers,
@@ -105,8 +105,8 @@ pub(super) struct Context {
     pub cloud_watch: Option<CloudWatch>,
     /// SQS, if the operator reads any queues.
     pub sqs: Option<Arc<Sqs>>,
-    /// The dead-letter queues that have not taken something lately.
-    pub resting: Resting,
+    /// The messages that wait for dead-letter queues.
+    pub outbox: Outbox,
     /// The queue that has the events of buses for rules, if there is one.
     pub event_queue: Option<Queue>,
     /// What is remembered of rules.
@@ -178,7 +178,7 @@ impl Context {
             home: None,
             cloud_watch: None,
             sqs: None,
-            resting: Resting::default(),
+            outbox: Outbox::default(),
             event_queue: None,
             journals: Journals::default(),
             pollers: Pollers::default(),

@@ -135,6 +135,16 @@ impl Events {
         self.tell(object.object_ref(&()), "Warning", reason.into(), note);
     }
 
+    /// Reports an event of type Warning about an object that is not at hand.
+    pub(super) fn warning_about(
+        &self,
+        object: ObjectReference,
+        reason: impl Into<StatusReason>,
+        note: String,
+    ) {
+        self.tell(object, "Warning", reason.into(), note);
+    }
+
     fn tell(
         &self,
         about: ObjectReference,

@@ -407,7 +407,7 @@ reasons! {
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
-        DeadLetterQueueUnused => "a message is sent only by an operator that may send to the queue, when a start fails for good", "set settings.sqs of the Helm chart, or --sqs; or watch the events of the CronJob, EcsSchedule or EcsRule, such as FailedCreate and TargetInvocationFailed";
+        DeadLetterQueueUnused => "no message is sent when a start fails for good, unless the operator makes it and may send to the queue", "use --as resources, set settings.sqs of the Helm chart, and allow the queue; or watch the events of the CronJob, EcsSchedule or EcsRule, such as FailedCreate and TargetInvocationFailed";
         DependencyGraphLinearized { b, a, done } => "{b} starts only after {a} {done}, although it does not depend on it", "nothing to do if {b} may start later; otherwise let no container wait for {a}, or wait with START";
         DeploymentAlarmsNotYet => "alarms of a deployment are not watched", "watch them in the pipeline that deploys";
         DeploymentCannotProgress { min, max, tasks, outcome } => "a deployment can neither stop nor start a task with minimumHealthyPercent {min}, maximumPercent {max} and {tasks}", "{outcome}";

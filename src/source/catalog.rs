@@ -499,6 +499,14 @@ mod tests {
                 "q.json",
                 r#"{"PolicyName":"p","PolicyType":"StepScaling","ResourceId":"service/c/s"}"#,
             ),
+            (
+                "r.json",
+                r#"{"Name":"r","ScheduleExpression":"rate(1 day)"}"#,
+            ),
+            (
+                "l.json",
+                r#"{"Rule":"r","Targets":[{"Id":"a","EcsParameters":{"TaskDefinitionArn":"web"}}]}"#,
+            ),
         ];
         let texts = texts.map(|(name, text)| SourceText::new(name, text));
         let catalog = Catalog::of_texts(texts, Fill::new(), &mut |problem| panic!("{problem:?}"));
@@ -514,7 +522,7 @@ mod tests {
             }
         }
         // Work that grows with the square of the input would take minutes.
-        let links = link(&entries, &|| vec![0; 4], false, &mut |_, _| true);
+        let links = link(&entries, &|| vec![0; 6], false, &mut |_, _| true);
         assert_eq!(links.duplicates, []);
         assert!(links.plans.len() > 120_000, "{}", links.plans.len());
     }

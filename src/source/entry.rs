@@ -12,6 +12,7 @@ use super::{
     text::Span,
     tree::{Node, Value},
 };
+use crate::ecs;
 
 /// The member of an App Runner service that names its auto scaling configuration.
 pub(super) const CONFIGURATION: &str = "AutoScalingConfigurationArn";
@@ -41,7 +42,7 @@ pub(super) struct Rest {
     pub(super) namespace: Option<Box<str>>,
     /// The number of a registered task definition.
     pub(super) revision: Option<u64>,
-    /// The cluster of a service.
+    /// The cluster of a service, or the event bus of a rule.
     pub(super) cluster: Option<Box<str>>,
     pub(super) target: Target,
     /// The targets of a rule that start tasks: the index of each, and the task definition that it runs.
@@ -204,6 +205,7 @@ impl Entry {
             cluster: keys
                 .text("cluster")
                 .or_else(|| keys.text("clusterArn"))
+                .or_else(|| keys.bus(form.kind))
                 .map(|cluster| Box::from(short_name(&cluster))),
             target: keys.target(form.kind),
             targets: keys.targets(form.kind),
@@ -297,6 +299,13 @@ impl<'n> Keys<'n, '_> {
                 }
             }
         }
+    }
+
+    /// Returns the event bus of a rule or of its targets.
+    fn bus(&self, kind: Kind) -> Option<Cow<'n, str>> {
+        let is_of_rule = matches!(kind, Kind::Rule | Kind::RuleTargets);
+        let bus = self.text("EventBusName");
+        is_of_rule.then(|| bus.unwrap_or(Cow::Borrowed(ecs::Rule::DEFAULT_EVENT_BUS_NAME)))
     }
 
     fn targets(&self, kind: Kind) -> Box<[(u32, Target)]> {

@@ -31,7 +31,7 @@ pub(super) struct Loader<'c> {
     texts: &'c mut Texts,
     fill: &'c Arc<Fill>,
     pub(super) documents: Vec<Document>,
-    diagnostics: Diagnostics,
+    pub(super) diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
     /// Whether the last document is a request as sent to AWS.
     is_request: bool,
@@ -67,6 +67,10 @@ pub(super) fn load(
             Content::Nothing
         }
         Role::Rule(target) => loader.rule(plan, target as usize)?,
+        Role::RuleWithoutTargets => {
+            loader.rule_without_targets(plan.lead())?;
+            Content::Nothing
+        }
         Role::RuleTargets => {
             loader.rule_targets(plan.lead())?;
             Content::Nothing

@@ -9,17 +9,40 @@ use super::{
     read::Problem,
     request::Request,
     schedule::{AlsoOfRule, AlsoOfSchedule},
-    tree::Node,
+    tree::{Node, Value},
     unit::Content,
 };
 use crate::{
     crd,
-    diagnostic::{Diagnostics, FieldPath, Subject},
+    diagnostic::{Diagnostics, FieldPath, Message, Subject},
     input::{PipeInput, RuleInput, ScheduleInput},
 };
 
 /// The member of a rule that has its targets.
 const TARGETS: &str = "Targets";
+
+/// Returns what is wrong with the other members of a document that has the targets of a rule.
+fn beside_targets(document: &Node<'_>, root: &FieldPath) -> Diagnostics {
+    let mut findings = Diagnostics::new();
+    for member in document.members().unwrap_or_default() {
+        let message = match &*member.key {
+            // The linking has read them.
+            "Rule" | "EventBusName" => continue,
+            "NextToken" if matches!(member.value.value, Value::Null) => continue,
+            "NextToken" => Message::InvalidValue {
+                value: "NextToken".to_owned(),
+                allowed: "means that more targets follow: get them with --next-token, and make one list of them"
+                    .to_owned(),
+            },
+            name => Message::UnknownField {
+                name: name.to_owned(),
+                advice: "remove it".to_owned(),
+            },
+        };
+        findings.report(root.field(member.key.to_string()), message);
+    }
+    findings
+}
 
 impl Loader<'_> {
     pub(super) fn schedule(&mut self, plan: &Plan) -> Result<Content, Problem> {
@@ -56,9 +79,6 @@ impl Loader<'_> {
         })?;
         // The unit represents the rule.
         self.documents.rotate_right(1);
-        if request.targets.is_empty() {
-            return Ok(Content::Nothing);
-        }
         let choice = plan.task_definition();
         let task_definition =
             choice.map(|choice| self.task_definition(choice.entry, choice.revision));
@@ -74,13 +94,30 @@ impl Loader<'_> {
     /// Returns the list in a document that has only the targets of a rule. What is wrong with it is found in its rule.
     pub(super) fn rule_targets(&mut self, index: usize) -> Result<Option<Node<'static>>, Problem> {
         let root = FieldPath::root(Subject::Rule);
-        self.read(index, root, |_, mut node| Request {
-            body: node.take(TARGETS).map(|list| list.value.into_owned()),
-            diagnostics: Diagnostics::new(),
-            left_out: Vec::new(),
-            annotations: BTreeMap::new(),
-            described: false,
+        self.read(index, root.clone(), |_, mut node| {
+            let list = node.take(TARGETS);
+            Request {
+                body: list.map(|list| list.value.into_owned()),
+                diagnostics: beside_targets(&node, &root),
+                left_out: Vec::new(),
+                annotations: BTreeMap::new(),
+                described: false,
+            }
         })
+    }
+
+    /// Reads a rule of which no target that starts tasks is known.
+    pub(super) fn rule_without_targets(&mut self, index: usize) -> Result<(), Problem> {
+        let root = FieldPath::root(Subject::Rule);
+        let rule = self.read(index, root.clone(), |reader, node| {
+            reader.rule_with_targets(node).0
+        })?;
+        if rule.targets.is_empty() {
+            let name = rule.name.unwrap_or_default();
+            self.diagnostics
+                .report(root, Message::RuleWithoutTargets { name });
+        }
+        Ok(())
     }
 
     pub(super) fn pipe(&mut self, plan: &Plan) -> Result<Content, Problem> {

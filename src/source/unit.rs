@@ -182,12 +182,13 @@ impl Unit {
             Subject::AppRunnerService => of_kind(Kind::AppRunnerService),
             Subject::AutoScalingConfiguration => of_kind(Kind::AutoScalingConfiguration),
             Subject::Rule => {
-                let targets = of_kind(Kind::RuleTargets);
-                let is_target =
-                    matches!(segments, [Segment::Member(list), ..] if list == "Targets");
-                targets
-                    .filter(|_| is_target)
-                    .or_else(|| of_kind(Kind::Rule))
+                let rule = of_kind(Kind::Rule);
+                let has = |document: &&Document| {
+                    let location = document.locate_segments(segments.get(..1).unwrap_or_default());
+                    !segments.is_empty() && location.is_some_and(|location| location.exact)
+                };
+                let targets = of_kind(Kind::RuleTargets).filter(has);
+                rule.filter(has).or(targets).or(rule)
             }
             Subject::Pipe => of_kind(Kind::Pipe),
             Subject::AutoScaling => return self.scaling_document(segments),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Queue, arn::has_placeholder};
+use super::{Arn, arn::has_placeholder};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Segment},
     ecs,
@@ -139,20 +139,18 @@ pub(super) fn report_input(error: InputError, target: &FieldPath, sink: &mut Dia
     sink.report(path, Message::InvalidTargetInput { message, advice });
 }
 
-/// Returns the ARN of the queue for what could not be started, and reports one of something else, and a FIFO queue, which
-/// EventBridge does not take either
-/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
+/// Returns the ARN of the queue for what could not be started, and reports one of something else.
 pub(super) fn dead_letters(
     raw: Option<&ecs::DeadLetterConfig>,
     target: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<String> {
     let text = raw?.arn.clone()?;
-    let is_queue = Queue::of_arn(&text).is_some_and(|queue| !queue.is_fifo);
+    let is_queue = Arn::parse(&text).is_some_and(|arn| arn.service == "sqs");
     if !is_queue && !has_placeholder(&text) {
         let message = Message::InvalidValue {
             value: text.clone(),
-            allowed: "must be the ARN of a standard queue of SQS".to_owned(),
+            allowed: "must be the ARN of an SQS queue".to_owned(),
         };
         sink.report(target.field("DeadLetterConfig").field("Arn"), message);
     }

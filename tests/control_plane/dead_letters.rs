@@ -80,7 +80,7 @@ async fn a_schedule_sends_what_it_gives_up_to_its_queue() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_sent_is_told_and_nothing_waits_for_it() {
+async fn a_message_that_cannot_be_sent_is_told_and_the_start_is_on_record() {
     let (_, bed, queue) = bed("dead-refused").await;
     refuse_tasks(&bed).await;
     let (missing, foreign) = (

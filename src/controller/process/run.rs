@@ -27,6 +27,7 @@ use crate::{
         app_runner::Lookups,
         caches::policies::Policies,
         context::Context,
+        dead_letters,
         events::Events,
         readings::{
             CloudWatch, CloudWatchOptions, Prometheus, PrometheusOptions, measure_services,
@@ -287,10 +288,11 @@ async fn reconcile(cx: &Arc<Context>, concurrency: u16, stopped: signal::Receive
     };
     tokio::select! {
         // The controllers end by themselves only after a shutdown, when all reconciles in progress are done.
-        ((), (), ()) = futures::future::join3(
+        ((), (), (), ()) = futures::future::join4(
             run_controllers(cx, concurrency, stopped.clone()),
             cx.pollers.until(stopped.clone()),
-            rule::follow_bus(cx, stopped),
+            rule::follow_bus(cx, stopped.clone()),
+            dead_letters::deliver(cx, stopped),
         ) => {}
         () = measure_services(cx) => {}
         () = grace => tracing::warn!("some reconciles did not end in time and are aborted"),

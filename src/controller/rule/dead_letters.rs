@@ -14,11 +14,11 @@ use crate::{
 };
 
 impl Work<'_> {
-    /// Sends an event that a target has given up to its queue, if it has one
+    /// Has an event sent that a target has given up, to its queue, if it has one
     /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-event-delivery.html>).
-    pub(super) async fn send(
+    pub(super) fn send(
         &self,
-        target: &RuleTarget,
+        (target, name): (&RuleTarget, &str),
         happened: &Happened,
         given_up: &GivenUp<'_>,
     ) {
@@ -27,10 +27,11 @@ impl Work<'_> {
         };
         let settings = self.cx.settings(&self.rule.namespace().unwrap_or_default());
         let cluster = target.task.request.cluster.as_deref().unwrap_or_default();
-        let mut letter = DeadLetter::new(happened.event.value.to_string(), cluster, given_up);
+        let event = happened.event.value.to_string();
+        let mut letter = DeadLetter::new(name.to_owned(), &event, cluster, given_up);
         let arn = rule_arn(self.accepted, target, &settings);
         letter.attributes.insert("RULE_ARN", arn);
-        dead_letters::send(self.cx, self.rule, giver(self.rule, queue), &letter).await;
+        dead_letters::send(self.cx, self.rule, &giver(self.rule, queue), letter);
     }
 }
 
@@ -44,7 +45,7 @@ pub(super) fn remove_warnings(
     let namespace = rule.namespace().unwrap_or_default();
     let targets = accepted.rule.targets.iter();
     let mut queues = targets.filter_map(|target| target.dead_letters.as_deref());
-    if queues.all(|queue| is_sent(cx, &namespace, giver(rule, queue), &before.warnings)) {
+    if queues.all(|queue| is_sent(cx, &namespace, &giver(rule, queue), &before.warnings)) {
         let unused = Reason::DeadLetterQueueUnused.name();
         accepted.warnings.retain(|it| it.reason != unused);
     }

@@ -83,7 +83,7 @@ impl Work<'_> {
             if self.now.duration_since(happened.event.time) > HORIZON {
                 // It has never been tried, and is too old by now.
                 if happened.is_last {
-                    self.miss(&names, happened).await;
+                    self.miss(&names, happened);
                 }
                 return Later::Never;
             }
@@ -104,7 +104,7 @@ impl Work<'_> {
     }
 
     /// Records that an event has come too late, which nobody sees again.
-    async fn miss(&self, names: &[String], happened: &Happened) {
+    fn miss(&self, names: &[String], happened: &Happened) {
         let why = "the event was sent more than an hour ago";
         let reason = StatusReason::State(StateReason::TargetInvocationFailed);
         self.journal.matched(happened.event.time);
@@ -115,7 +115,7 @@ impl Work<'_> {
                 retries: 0,
                 exhausted: Some(Limit::Age),
             };
-            self.send(target, happened, &given_up).await;
+            self.send((target, name), happened, &given_up);
             let failure = self.failure(target, happened, (reason, why));
             self.journal.given_up(name, happened.event.time, failure);
         }
@@ -171,7 +171,8 @@ impl Work<'_> {
         let limit = if age > longest(target) {
             Some(Limit::Age)
         } else {
-            (tries > target.retry.maximum_attempts).then_some(Limit::Attempts)
+            let is_last = !is_final && tries > target.retry.maximum_attempts;
+            is_last.then_some(Limit::Attempts)
         };
         let failure = self.failure(target, happened, (reason, &message));
         let note = format!("target {}: {message}", target.id);
@@ -182,7 +183,7 @@ impl Work<'_> {
                 retries: tries - 1,
                 exhausted: limit,
             };
-            self.send(target, happened, &given_up).await;
+            self.send((target, name), happened, &given_up);
             self.journal.given_up(name, time, failure);
             self.journal
                 .tell(StateReason::TargetInvocationFailed.into(), note);

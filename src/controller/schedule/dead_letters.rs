@@ -16,9 +16,9 @@ use crate::{
     diagnostic::{Reason, StateReason, Subject},
 };
 
-/// Sends a message for each start that is given up, if the schedule has a queue for them
+/// Has a message sent for each start that is given up, if the schedule has a queue for them
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/configuring-schedule-dlq.html>).
-pub(super) async fn send(
+pub(super) fn send(
     cx: &Context,
     schedule: &EcsSchedule,
     accepted: &Accepted,
@@ -29,7 +29,7 @@ pub(super) async fn send(
     };
     for given_up in given_up {
         let letter = letter(cx, schedule, accepted, given_up);
-        dead_letters::send(cx, schedule, giver(schedule, queue), &letter).await;
+        dead_letters::send(cx, schedule, &giver(schedule, queue), letter);
     }
 }
 
@@ -44,7 +44,7 @@ pub(super) fn remove_warning(
         return;
     };
     let namespace = schedule.namespace().unwrap_or_default();
-    if is_sent(cx, &namespace, giver(schedule, queue), &before.warnings) {
+    if is_sent(cx, &namespace, &giver(schedule, queue), &before.warnings) {
         let unused = Reason::DeadLetterQueueUnused.name();
         accepted.warnings.retain(|it| it.reason != unused);
     }
@@ -81,7 +81,8 @@ fn letter(
     let target = accepted.request.target.as_ref();
     let target = target.and_then(|target| target.arn.as_deref());
     let mut letter = DeadLetter::new(
-        body,
+        name.clone(),
+        &body,
         target.unwrap_or_default(),
         &dead_letters::GivenUp {
             code: StateReason::TargetInvocationFailed.name(),

@@ -31,7 +31,9 @@ pub(super) fn give_up<'t>(
     let mut given_up = Vec::new();
     for task in tasks {
         let latest = cx.tasks.latest(task);
-        let Some(due) = due(task).filter(|_| result(&latest) == NOT_ACCEPTED) else {
+        let is_waiting =
+            result(&latest) == NOT_ACCEPTED && task.metadata.deletion_timestamp.is_none();
+        let Some(due) = due(task).filter(|_| is_waiting) else {
             continue;
         };
         if now.duration_since(due) <= accepted.firings.longest_wait() {

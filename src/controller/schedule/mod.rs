@@ -181,8 +181,9 @@ async fn follow(
     // What an edit has put into the past is not over.
     let has_fired = status.last_firing.is_some() && status.last_firing >= status.since;
     let recorded = status.last_firing.as_ref().map(|last| last.0);
-    dead_letters::send(cx, schedule, accepted, told.given_up()).await;
     cx.report(schedule, before, status).await?;
+    // A start that is not recorded as given up may still succeed.
+    dead_letters::send(cx, schedule, accepted, told.given_up());
     told.tell(cx, schedule);
     tidy(cx, accepted, &tasks, &given_up, recorded).await?;
     if let Some(error) = failure {
@@ -211,8 +212,8 @@ fn past(
         let given_up = GivenUp {
             due,
             why: tried.message,
-            // The first try is none again.
-            retries: tried.attempts - 1,
+            // The first try is none again, and one that nobody answered does not count.
+            retries: (tried.attempts - 1).max(0),
             limit: is_too_old.then_some(Limit::Age),
         };
         failed(&mut outlook.status, &mut told, given_up);

@@ -55,9 +55,22 @@ pub(super) struct SqsFailure {
     /// What SQS says, for the log.
     pub(super) detail: String,
     /// Whether the same request may succeed in a moment.
-    pub(super) may_pass: bool,
+    may_pass: bool,
+    /// What other requests would fail for the same reason.
+    pub(super) reach: Reach,
     /// Whether it is only about the message, whose handle is not valid any more. It comes again with another one.
     pub(super) is_of_message: bool,
+}
+
+/// What a failure of SQS is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// One message.
+    Message,
+    /// A queue.
+    Queue,
+    /// All queues of a region.
+    Region,
 }
 
 impl Sqs {
@@ -173,6 +186,7 @@ impl Sqs {
                 why: format!("the ARN {} has no region of AWS", queue.arn),
                 detail: "not asked".to_owned(),
                 may_pass: false,
+                reach: Reach::Queue,
                 is_of_message: false,
             });
         };
@@ -191,6 +205,7 @@ fn read<T>(
         // The answer itself may have messages.
         detail: problem.to_owned(),
         may_pass: false,
+        reach: Reach::Queue,
         is_of_message: false,
     })
 }
@@ -220,14 +235,7 @@ fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailur
         }
         _ => false,
     };
-    let may_pass = match &failure {
-        AwsFailure::Unreachable(_) => true,
-        AwsFailure::Refused { status, code, .. } => {
-            status.is_server_error() || code.contains("Throttl")
-        }
-        // Whoever waits has waited for long enough.
-        AwsFailure::Credentials(_) | AwsFailure::Late | AwsFailure::Answer(_) => false,
-    };
+    let (may_pass, reach) = range(&failure);
     let (why, detail) = match failure {
         AwsFailure::Credentials(detail) => (
             "the operator has no credentials of AWS: give its service account a role".to_owned(),
@@ -265,7 +273,34 @@ fn shown(failure: AwsFailure, operation: &'static str, queue: &str) -> SqsFailur
         why,
         detail,
         may_pass,
+        reach,
         is_of_message,
+    }
+}
+
+/// The beginnings of errors about credentials, of which the next request takes new ones.
+const OF_CREDENTIALS: [&str; 2] = ["ExpiredToken", "UnrecognizedClient"];
+
+/// Returns whether the same request may succeed in a moment, and what else would fail.
+fn range(failure: &AwsFailure) -> (bool, Reach) {
+    match failure {
+        AwsFailure::Credentials(_) | AwsFailure::Unreachable(_) => (true, Reach::Region),
+        // Whoever has waited for that has waited for long enough.
+        AwsFailure::Late => (false, Reach::Region),
+        AwsFailure::Answer(_) => (false, Reach::Queue),
+        AwsFailure::Refused { status, code, .. } => {
+            let is_about_credentials = OF_CREDENTIALS.iter().any(|it| code.starts_with(it));
+            let is_passing =
+                status.is_server_error() || code.contains("Throttl") || is_about_credentials;
+            let is_of_queue =
+                is_passing || code.contains("AccessDenied") || NO_QUEUE.contains(&code.as_str());
+            let reach = if is_of_queue {
+                Reach::Queue
+            } else {
+                Reach::Message
+            };
+            (is_passing, reach)
+        }
     }
 }
 

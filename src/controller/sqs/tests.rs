@@ -48,6 +48,37 @@ fn an_error_says_which_permission_is_missing() {
 }
 
 #[test]
+fn a_failure_says_what_else_would_fail_and_whether_it_may_pass() {
+    let server_error = AwsFailure::Refused {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "ServiceUnavailable".to_owned(),
+        detail: String::new(),
+    };
+    for (failure, expected) in [
+        (refused("AccessDeniedException"), (false, Reach::Queue)),
+        (refused("QueueDoesNotExist"), (false, Reach::Queue)),
+        (refused("InvalidMessageContents"), (false, Reach::Message)),
+        (refused("InvalidParameterValue"), (false, Reach::Message)),
+        (refused("ThrottlingException"), (true, Reach::Queue)),
+        (refused("ExpiredTokenException"), (true, Reach::Queue)),
+        (server_error, (true, Reach::Queue)),
+        (AwsFailure::Late, (false, Reach::Region)),
+        (
+            AwsFailure::Unreachable("dns".to_owned()),
+            (true, Reach::Region),
+        ),
+        (
+            AwsFailure::Credentials("none".to_owned()),
+            (true, Reach::Region),
+        ),
+    ] {
+        assert_eq!(range(&failure), expected, "{failure:?}");
+    }
+    let denied = shown(refused("AccessDenied"), SEND, "arn");
+    assert!(denied.why.contains("kms:GenerateDataKey"), "{}", denied.why);
+}
+
+#[test]
 fn a_handle_that_is_not_valid_any_more_is_no_failure_of_the_queue() {
     for (code, operation, expected) in [
         ("ReceiptHandleIsInvalid", "DeleteMessage", true),

@@ -221,6 +221,10 @@ impl Search {
                 );
             }
             None => match request(properties) {
+                Ok(form) if form.kind == Kind::RuleTargets => {
+                    let advice = "leave out Properties, which PutTargets does not have";
+                    return self.unknown(node, "these are the targets of a rule", advice);
+                }
                 Ok(form) => form,
                 Err(message) => return self.push(node.span, Err(message)),
             },

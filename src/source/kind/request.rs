@@ -142,8 +142,20 @@ pub(super) fn is_container_alone(node: &Node<'_>) -> bool {
 /// Whether at least half of the members belong to this request. Files of other tools have members such as `count` and
 /// `overrides` too.
 fn is_mostly(node: &Node<'_>, api: Api) -> bool {
+    let members = node.members().unwrap_or_default();
+    2 * known_members(node, api) >= members.len()
+}
+
+/// Whether all members belong to this request.
+pub(super) fn is_wholly(node: &Node<'_>, api: Api) -> bool {
+    let members = node.members().unwrap_or_default();
+    known_members(node, api) == members.len()
+}
+
+/// Returns how many members belong to this request.
+fn known_members(node: &Node<'_>, api: Api) -> usize {
     let Shape::Object(known) = &api.tree().shape else {
-        return false;
+        return 0;
     };
     let members = node.members().unwrap_or_default();
     let is_known = |key: &str| {
@@ -151,11 +163,10 @@ fn is_mostly(node: &Node<'_>, api: Api) -> bool {
             || api.read_only().contains(&key)
             || (api == Api::Service && key == "service")
     };
-    let count = members
+    members
         .iter()
         .filter(|member| is_known(&member.key))
-        .count();
-    2 * count >= members.len()
+        .count()
 }
 
 /// Explains why a request with as many members of only CreateService as of only RunTask is neither.

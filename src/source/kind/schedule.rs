@@ -3,8 +3,9 @@
 use super::{
     super::{spelling::value_of, tree::Node},
     Form, Kind, Spelling, ambiguous, has,
+    request::is_wholly,
 };
-use crate::{diagnostic::Message, validate::Arn};
+use crate::{diagnostic::Message, fields::Api, validate::Arn};
 
 /// A custom resource of this operator.
 pub(super) const RESOURCE: Form =
@@ -46,7 +47,8 @@ pub(super) fn of_rule(node: &Node<'_>, spelling: Spelling) -> Option<Form> {
             "PutRule request",
             "it has a name, and when it starts something",
         );
-        let stands_alone = is_rule && has(node, "Name") && spelling == Spelling::Api;
+        let is_named = is_rule && has(node, "Name") && spelling == Spelling::Api;
+        let stands_alone = is_named && is_wholly(node, Api::Rule);
         return stands_alone.then_some(Form::new(Kind::Rule, words));
     };
     let mut targets = targets.elements()?.iter();

@@ -51,7 +51,7 @@ pub(super) fn link(
     linker.collect_task_definitions(same);
     linker.plan_runs();
     linker.plan_pipes();
-    linker.plan_rules();
+    linker.plan_rules(same);
     linker.find_shared();
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions(incomplete);
@@ -353,7 +353,10 @@ impl<'e> Linker<'e> {
     /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input
     /// that could not be read, or a service or task whose task definition was not found.
     fn plan_lone_task_definitions(&mut self, incomplete: bool) {
-        let lost = |plan: &Plan| plan.task_definition().is_none();
+        let lost = |plan: &Plan| {
+            // A rule that starts nothing runs no task definition.
+            plan.task_definition().is_none() && plan.role != Role::RuleWithoutTargets
+        };
         let incomplete = incomplete || self.links.plans.iter().any(lost);
         let families = std::mem::take(&mut self.families);
         self.links.plans.reserve(families.len());

@@ -34,6 +34,8 @@ pub(in crate::source) enum Role {
     Schedule,
     /// A target of a rule, by its index.
     Rule(u32),
+    /// A rule of which no target is known.
+    RuleWithoutTargets,
     /// Targets that belong to no rule among the documents.
     RuleTargets,
     /// A pipe, which starts tasks for messages.

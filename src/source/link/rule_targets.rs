@@ -1,102 +1,331 @@
 //! Finds the targets of rules that are in documents of their own: `PutTargets` names its rule, and the answer of
 //! `ListTargetsByRule` does not.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     super::kind::{Envelope, Kind},
     Linker, Plan, Role,
-    plan::Finding,
+    plan::{Duplicate, Finding},
 };
 use crate::diagnostic::{FieldPath, Message, Subject};
 
-impl Linker<'_> {
+/// A bus and a name on it.
+type Name<'e> = (&'e str, &'e str);
+
+impl<'e> Linker<'e> {
     /// Plans each rule, with the targets that it has or that another document has.
-    pub(super) fn plan_rules(&mut self) {
+    pub(super) fn plan_rules(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
+        let mut open = Vec::new();
+        let mut named: BTreeMap<Name<'e>, Vec<usize>> = BTreeMap::new();
+        let rules: Vec<usize> = self.of_kind(Kind::Rule).map(|(index, _)| index).collect();
+        for rule in rules {
+            let Some(entry) = self.entry(rule) else {
+                continue;
+            };
+            if !entry.targets().is_empty() {
+                self.plan_targets(rule, None);
+            }
+            if entry.form.envelope == Envelope::Bare {
+                if let Some(name) = self.name_on_bus(rule) {
+                    named.entry(name).or_default().push(rule);
+                }
+                if entry.targets().is_empty() {
+                    open.push(rule);
+                }
+            } else if entry.targets().is_empty() {
+                self.links
+                    .plans
+                    .push(Plan::new(rule, Role::RuleWithoutTargets));
+            }
+        }
         let lists: Vec<usize> = self
             .of_kind(Kind::RuleTargets)
             .map(|(index, _)| index)
             .collect();
-        let (with, without): (Vec<usize>, Vec<usize>) = self
-            .of_kind(Kind::Rule)
-            .map(|(index, _)| index)
-            .partition(|index| self.has_targets(*index));
-        for rule in with {
-            self.plan_targets(rule, None);
-        }
-        let open = without.iter().copied();
-        let open: Vec<usize> = open.filter(|rule| self.is_request(*rule)).collect();
-        let owners: Vec<Option<usize>> = lists
-            .iter()
-            .map(|list| self.rule_of(*list, &open, &lists))
-            .collect();
-        for (list, owner) in lists.iter().zip(&owners) {
-            let is_only = owners.iter().filter(|other| *other == owner).count() == 1;
-            match owner {
-                Some(rule) if is_only => self.plan_targets(*rule, Some(*list)),
-                _ => self.report(*list, Role::RuleTargets, Message::TargetsWithoutRule),
-            }
-        }
-        for rule in without {
-            if !owners.contains(&Some(rule)) {
-                let (_, name) = self.key(rule);
-                let name = name.to_owned();
-                self.report(rule, Role::Rule(0), Message::RuleWithoutTargets { name });
+        let owned = self.plan_lists(&lists, &named, &open, same);
+        for rule in open {
+            if !owned.contains_key(&rule) {
+                self.links
+                    .plans
+                    .push(Plan::new(rule, Role::RuleWithoutTargets));
             }
         }
     }
 
-    /// Whether a rule can have targets in another document.
-    fn is_request(&self, index: usize) -> bool {
-        let entry = self.entry(index);
-        entry.is_some_and(|entry| entry.form.envelope == Envelope::Bare)
-    }
-
-    fn has_targets(&self, index: usize) -> bool {
-        self.entry(index)
-            .is_some_and(|entry| !entry.targets().is_empty())
-    }
-
-    /// Returns the rule that a list of targets belongs to: the one that it names; or, if it names none, the only one in
-    /// its file, or else in its folder, or else in the whole input, that no list names.
-    fn rule_of(&self, list: usize, rules: &[usize], lists: &[usize]) -> Option<usize> {
-        let name = |index: usize| self.entry(index).and_then(|entry| entry.name.as_deref());
-        if let Some(named) = name(list) {
-            return only(rules.iter().filter(|rule| name(**rule) == Some(named)));
+    /// Plans the targets of lists. Returns the rules that have any, and which.
+    fn plan_lists(
+        &mut self,
+        lists: &[usize],
+        named: &BTreeMap<Name<'e>, Vec<usize>>,
+        open: &[usize],
+        same: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> BTreeMap<usize, usize> {
+        let mut owned = BTreeMap::new();
+        if lists.is_empty() {
+            return owned;
         }
-        let is_named = |rule: &usize| lists.iter().any(|list| name(*list) == name(*rule));
-        let free: Vec<usize> = rules.iter().copied().filter(|it| !is_named(it)).collect();
-        let origin = |index: usize| self.entry(index).map(|entry| entry.origin());
         let folders = (self.folders)();
-        let folder = |index: usize| origin(index).and_then(|origin| folders.get(origin));
-        let mut in_file = free
+        let taken: BTreeSet<Name<'e>> = lists
             .iter()
-            .filter(|it| origin(**it) == origin(list))
-            .peekable();
-        let mut in_folder = free
+            .filter_map(|list| self.name_on_bus(*list))
+            .collect();
+        let is_free = |rule: &usize| {
+            let name = self.name_on_bus(*rule);
+            name.is_none_or(|name| !taken.contains(&name))
+        };
+        let free: Vec<usize> = open.iter().copied().filter(is_free).collect();
+        let free = Near::of(self, &free, &folders);
+        let named: BTreeMap<&Name<'e>, Near> = named
             .iter()
-            .filter(|it| folder(**it) == folder(list))
-            .peekable();
-        if in_file.peek().is_some() {
-            only(in_file)
-        } else if in_folder.peek().is_some() {
-            only(in_folder)
-        } else {
-            only(free.iter())
+            .map(|(name, rules)| (name, Near::of(self, rules, &folders)))
+            .collect();
+        for list in lists.iter().copied() {
+            let owner = match self.name_on_bus(list) {
+                Some(name) => named
+                    .get(&name)
+                    .and_then(|rules| rules.only.or_else(|| rules.to(self, list, &folders))),
+                None => free.to(self, list, &folders),
+            };
+            let Some(rule) = owner else {
+                self.links.plans.push(without_rule(list));
+                continue;
+            };
+            let has_own = self.entry(rule).is_some_and(|it| !it.targets().is_empty());
+            let first = if has_own {
+                rule
+            } else {
+                *owned.entry(rule).or_insert(list)
+            };
+            if first == list {
+                self.plan_targets(rule, Some(list));
+            } else if !same(first, list) {
+                let (_, name) = self.key(rule);
+                self.links.duplicates.push(Duplicate {
+                    document: list,
+                    first,
+                    kind: Kind::RuleTargets,
+                    name: name.to_owned(),
+                });
+            }
         }
+        owned
     }
 
-    fn report(&mut self, index: usize, role: Role, message: Message) {
-        let mut plan = Plan::new(index, role);
-        plan.report(Finding {
-            path: FieldPath::root(Subject::Rule),
-            message,
-            consequence: false,
-        });
-        self.links.plans.push(plan);
+    /// Returns the name of a rule, and its bus; `None` of a list that names no rule.
+    fn name_on_bus(&self, index: usize) -> Option<Name<'e>> {
+        let entry = self.entry(index)?;
+        Some((entry.cluster()?, entry.name.as_deref()?))
     }
 }
 
-/// Returns the only one; `None` if there are several, or none.
-fn only<'i>(mut of: impl Iterator<Item = &'i usize>) -> Option<usize> {
-    let first = of.next()?;
-    of.next().is_none().then_some(*first)
+fn without_rule(list: usize) -> Plan {
+    let mut plan = Plan::new(list, Role::RuleTargets);
+    plan.report(Finding {
+        path: FieldPath::root(Subject::Rule),
+        message: Message::TargetsWithoutRule,
+        consequence: false,
+    });
+    plan
+}
+
+/// The only rules of files and folders; `None` where there are several.
+#[derive(Default)]
+struct Near {
+    /// The only one of all.
+    only: Option<usize>,
+    files: BTreeMap<usize, Option<usize>>,
+    folders: BTreeMap<usize, Option<usize>>,
+}
+
+impl Near {
+    fn of(linker: &Linker<'_>, rules: &[usize], folders: &[usize]) -> Self {
+        let mut near = Self::default();
+        if let [only] = rules {
+            near.only = Some(*only);
+        }
+        for rule in rules.iter().copied() {
+            let Some(entry) = linker.entry(rule) else {
+                continue;
+            };
+            let file = entry.origin();
+            let folder = folders.get(file).copied().unwrap_or_default();
+            for (map, place) in [(&mut near.files, file), (&mut near.folders, folder)] {
+                map.entry(place)
+                    .and_modify(|only| *only = None)
+                    .or_insert(Some(rule));
+            }
+        }
+        near
+    }
+
+    /// Returns the only rule in the file of a document, or else in its folder.
+    fn to(&self, linker: &Linker<'_>, document: usize, folders: &[usize]) -> Option<usize> {
+        let file = linker.entry(document)?.origin();
+        let folder = folders.get(file).copied().unwrap_or_default();
+        let found = self.files.get(&file).or_else(|| self.folders.get(&folder));
+        *found?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::source::testing::{findings, units};
+
+    /// Returns each unit that starts tasks as `FILE NAME`, and all findings and problems by their files.
+    fn linked(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let (units, mut said) = units(files, &[]);
+        let mut found = Vec::new();
+        for unit in units {
+            let findings = findings(&unit).into_iter();
+            let findings = findings.filter(|it| !it.contains("TaskDefinition"));
+            said.extend(findings.map(|finding| format!("{}: {finding}", unit.file())));
+            if let crate::source::Content::Rule(input) = &unit.content {
+                let target = &input.request.targets[input.target];
+                let id = target.id.as_deref().unwrap_or_default();
+                found.push(format!("{} {id}", unit.file()));
+            }
+        }
+        (found, said)
+    }
+
+    const RULE: &str = r#"{"Name": "r", "ScheduleExpression": "rate(1 hour)"}"#;
+    const OTHER: &str = r#"{"Name": "o", "ScheduleExpression": "rate(1 hour)"}"#;
+    const ON_BUS: &str = r#"{"Name": "r", "EventBusName": "arn:aws:events:eu-west-1:1:event-bus/b", "EventPattern": "{\"source\": [\"s\"]}"}"#;
+
+    fn list(id: &str, more: &str) -> String {
+        format!(
+            r#"{{"Targets": [{{"Id": "{id}", "Arn": "arn:aws:ecs:eu-west-1:123456789012:cluster/c",
+            "EcsParameters": {{"TaskDefinitionArn": "$.detail.t"}}}}]{more}}}"#
+        )
+    }
+
+    #[test]
+    fn targets_belong_to_the_rule_that_they_name_or_to_the_only_one_beside_them() {
+        let named = list("n", r#", "Rule": "r""#);
+        let on_bus = list("b", r#", "Rule": "r", "EventBusName": "b""#);
+        let bare = list("l", "");
+        let table: &[(&[(&str, &str)], &[&str])] = &[
+            (&[("r.json", RULE), ("t.json", &named)], &["r.json n"]),
+            (&[("r.json", RULE), ("t.json", &bare)], &["r.json l"]),
+            (&[("a/r.json", RULE), ("b/t.json", &named)], &["a/r.json n"]),
+            (
+                &[
+                    ("a/r.json", RULE),
+                    ("a/t.json", &bare),
+                    ("b/o.json", OTHER),
+                    ("b/t.json", &bare),
+                ],
+                &["a/r.json l", "b/o.json l"],
+            ),
+            (
+                &[
+                    ("a/r.json", RULE),
+                    ("a/t.json", &named),
+                    ("b/r.json", RULE),
+                    ("b/t.json", &list("m", r#", "Rule": "r""#)),
+                ],
+                &["a/r.json n", "b/r.json m"],
+            ),
+            (
+                &[
+                    ("r.json", RULE),
+                    ("b.json", ON_BUS),
+                    ("t.json", &on_bus),
+                    ("u.json", &named),
+                ],
+                &["r.json n", "b.json b"],
+            ),
+            // The other one has targets that are named.
+            (
+                &[
+                    ("r.json", RULE),
+                    ("o.json", OTHER),
+                    ("t.json", &named),
+                    ("u.json", &bare),
+                ],
+                &["r.json n", "o.json l"],
+            ),
+            (
+                &[("r.json", RULE), ("t.json", &named), ("u.json", &named)],
+                &["r.json n"],
+            ),
+        ];
+        for (files, expected) in table {
+            let (found, said) = linked(files);
+            assert_eq!(found, *expected, "{said:?}");
+            assert_eq!(said, [""; 0], "{files:?}");
+        }
+    }
+
+    #[test]
+    fn targets_of_no_rule_and_of_several_are_not_converted() {
+        let named = list("n", r#", "Rule": "r""#);
+        let bare = list("l", "");
+        let table: &[(&[(&str, &str)], &[&str])] = &[
+            (
+                &[("a/r.json", RULE), ("b/t.json", &bare)],
+                &[
+                    "a/r.json: : RuleWithoutTargets",
+                    "b/t.json: : TargetsWithoutRule",
+                ],
+            ),
+            (
+                &[("r.json", ON_BUS), ("t.json", &named)],
+                &[
+                    "r.json: : RuleWithoutTargets",
+                    "t.json: : TargetsWithoutRule",
+                ],
+            ),
+            (
+                &[("r.json", RULE), ("o.json", OTHER), ("t.json", &bare)],
+                &[
+                    "r.json: : RuleWithoutTargets",
+                    "o.json: : RuleWithoutTargets",
+                    "t.json: : TargetsWithoutRule",
+                ],
+            ),
+            (
+                &[
+                    ("r.json", RULE),
+                    ("t.json", &named),
+                    ("u.json", &list("m", r#", "Rule": "r""#)),
+                ],
+                &["u.json: DuplicateDocument"],
+            ),
+            (
+                &[
+                    ("r.json", RULE),
+                    ("t.json", &list("l", r#", "NextToken": "x""#)),
+                ],
+                &["r.json: NextToken: InvalidValue"],
+            ),
+            (
+                &[
+                    ("r.json", RULE),
+                    ("t.json", &list("l", r#", "Next": "x", "NextToken": null"#)),
+                ],
+                &["r.json: Next: UnknownField"],
+            ),
+        ];
+        for (files, expected) in table {
+            let (_, said) = linked(files);
+            assert_eq!(said.len(), expected.len(), "{said:?}");
+            for (said, expected) in said.iter().zip(*expected) {
+                assert!(said.starts_with(expected), "{said} instead of {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_rule_that_calls_something_else_does_not_keep_services_from_being_assumed() {
+        let definition = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
+        let (units, problems) = units(&[("r.json", RULE), ("t.json", definition)], &[]);
+        assert_eq!(problems, [""; 0]);
+        let all: Vec<String> = units.iter().flat_map(findings).collect();
+        assert!(
+            all.iter().any(|it| it.contains("ServiceAssumed")),
+            "{all:?}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Reason, Subject},
     ecs,
-    validate::{Arn, arn::has_placeholder, start},
+    validate::{Arn, arn::has_placeholder},
 };
 
 /// What a schedule asks of the operator.
@@ -57,7 +57,9 @@ pub fn validate_firings(
     };
     let window = raw.flexible_time_window.as_ref();
     let window = window.and_then(|window| window.maximum_window_in_minutes);
-    let retry = raw.target.as_ref().and_then(|it| it.retry_policy.as_ref());
+    let target = raw.target.as_ref();
+    let retry = target.and_then(|it| it.retry_policy.as_ref());
+    let dead_letters = target.and_then(|it| it.dead_letter_config.as_ref());
     let max_age = retry
         .and_then(|retry| retry.maximum_event_age_in_seconds)
         .unwrap_or(ecs::RetryPolicy::DEFAULT_MAXIMUM_EVENT_AGE_IN_SECONDS);
@@ -70,7 +72,7 @@ pub fn validate_firings(
         is_enabled: raw.state.as_deref() != Some("DISABLED"),
         max_age: SignedDuration::from_secs(max_age),
         max_retries,
-        dead_letters: dead_letters(raw, &mut sink),
+        dead_letters: dead_letters.and_then(|it| it.arn.clone()),
         is_deleted_at_end: raw.action_after_completion.as_deref() == Some("DELETE"),
         extensions,
     })
@@ -87,14 +89,7 @@ pub fn of_operator(findings: &mut Diagnostics) {
 pub(super) fn check(raw: &ecs::Schedule, sink: &mut Diagnostics) -> Option<Timing> {
     check_target(raw, sink);
     check_window(raw.flexible_time_window.as_ref(), sink);
-    dead_letters(raw, sink);
     Timing::of(raw, sink)
-}
-
-fn dead_letters(raw: &ecs::Schedule, sink: &mut Diagnostics) -> Option<String> {
-    let target = raw.target.as_ref()?;
-    let path = FieldPath::root(Subject::Schedule).field("Target");
-    start::dead_letters(target.dead_letter_config.as_ref(), &path, sink)
 }
 
 /// Checks that the target is a cluster of ECS.
