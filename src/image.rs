@@ -83,21 +83,41 @@ impl TaggedImage {
     }
 }
 
+/// The host of a private ECR registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EcrHost<'a> {
+    /// The AWS region, whose tokens it takes; a placeholder of the input if it has one there.
+    pub region: &'a str,
+    /// The name, such as `123456789012.dkr.ecr.eu-west-1.amazonaws.com`.
+    pub name: &'a str,
+}
+
+impl<'a> EcrHost<'a> {
+    /// Reads the host in the name of an image, as [`is_private_ecr`] does.
+    #[must_use]
+    pub fn of(image: &'a str) -> Option<Self> {
+        let (name, _) = image.split_once('/')?;
+        let (_, rest) = name.split_once(".dkr")?;
+        let rest = SERVICES
+            .iter()
+            .find_map(|service| rest.strip_prefix(service))?;
+        let region = DOMAINS
+            .iter()
+            .find_map(|domain| rest.strip_suffix(domain))?;
+        Some(Self { region, name })
+    }
+}
+
 /// Whether an image is in a private ECR registry: `<account>.dkr.ecr[-fips].<region>.amazonaws.com` or
 /// `<account>.dkr-ecr[-fips].<region>.on.aws`, or the same in another partition
 /// (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html>).
 #[must_use]
 pub fn is_private_ecr(image: &str) -> bool {
-    let Some((host, _)) = image.split_once('/') else {
-        return false;
-    };
-    let Some((_, rest)) = host.split_once(".dkr") else {
-        return false;
-    };
-    let service = [".ecr.", ".ecr-fips.", "-ecr.", "-ecr-fips."];
-    service.iter().any(|service| rest.starts_with(service))
-        && DOMAINS.iter().any(|domain| rest.ends_with(domain))
+    EcrHost::of(image).is_some()
 }
+
+/// What follows `dkr` in the host names: the API of Docker, with or without FIPS, also over IPv6.
+const SERVICES: [&str; 4] = [".ecr.", ".ecr-fips.", "-ecr.", "-ecr-fips."];
 
 /// The suffixes of the host names in all partitions
 /// (<https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json>).

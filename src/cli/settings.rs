@@ -9,8 +9,8 @@ use super::values::{
     security_group, values,
 };
 use crate::settings::{
-    Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore, Settings,
-    SpotFallback, TargetGroups, add_identity,
+    Compute, EcrPullSecrets, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, SecretStore,
+    Settings, SpotFallback, TargetGroups, add_identity,
 };
 
 /// The settings of every translation.
@@ -116,6 +116,10 @@ struct AwsOptions {
     /// Where secrets are read from: a store for each execution role, or the cluster's own store
     #[arg(long, value_enum, default_value = "per-execution-role")]
     secret_store: SecretStoreArgument,
+    /// Have External Secrets make pull secrets for private images of ECR with the execution role, instead of pulling with
+    /// the role of the node
+    #[arg(long)]
+    ecr_pull_secrets: bool,
     /// How often secrets are refreshed
     #[arg(long, default_value = "5m", value_name = "DURATION", value_parser = duration)]
     secret_refresh_interval: String,
@@ -199,6 +203,11 @@ impl SettingsOptions {
             cluster_security_group: aws.cluster_security_group.clone(),
             target_groups: behavior.target_groups.map(Into::into),
             secret_store: aws.secret_store.into(),
+            ecr_pull_secrets: if aws.ecr_pull_secrets {
+                EcrPullSecrets::On
+            } else {
+                EcrPullSecrets::Off
+            },
             secret_refresh_interval: aws.secret_refresh_interval.clone(),
             aws_account_id: aws.aws_account_id.clone(),
             aws_partition: aws.aws_partition.clone(),

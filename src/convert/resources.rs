@@ -12,7 +12,7 @@ use crate::{
     ecs,
     input::{ServiceInput, TaskDefinitionInput, TaskInput},
     print::{self, Ordered},
-    settings::{ANNOTATION_PREFIX, LogAgent, Settings},
+    settings::{ANNOTATION_PREFIX, EcrPullSecrets, LogAgent, Settings},
     source::{Kind, Unit},
     translate::{self, WORKLOAD_LENGTH, kname},
     validate::TaskDefinitionReference,
@@ -209,6 +209,10 @@ impl Resources<'_> {
         let settings = [
             ("allowHostDevices", given.allow_host_devices),
             ("devices", !given.devices.is_empty()),
+            (
+                "ecrPullSecrets",
+                given.ecr_pull_secrets != EcrPullSecrets::Off,
+            ),
             ("fsxHosts", !given.fsx_hosts.is_empty()),
             (
                 "gmsaCredentialSpecs",

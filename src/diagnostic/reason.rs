@@ -422,6 +422,7 @@ reasons! {
         DualStackNotConfigured => "the addresses of the service are those that the Ingress gives it", "with an Application Load Balancer, set the annotation alb.ingress.kubernetes.io/ip-address-type: dualstack";
         DuplicateEnvironmentName { name } => "{name} is set twice, and the last value is used", "remove one of them";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver encrypts the volume with {key} under its own role", "allow the role of the driver to use the key";
+        EcrPullSecretsUnavailable { why, advice } => "the pods get no pull secrets for private images of ECR: {why}", "{advice}";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "nothing to do; this size is billed";
         EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in a container that others wait for with SUCCESS, or mount the volume at an empty path";

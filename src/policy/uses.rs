@@ -55,7 +55,7 @@ pub fn uses(objects: &[&Value]) -> Result<BTreeSet<Use>, String> {
 struct Accounts<'a> {
     /// Those of pods.
     of_pods: BTreeSet<&'a str>,
-    /// Those with which secrets are read.
+    /// Those with which secrets are read and images are pulled.
     of_stores: BTreeSet<&'a str>,
 }
 
@@ -67,10 +67,9 @@ impl<'a> Accounts<'a> {
         };
         let mut of_pods = names("/spec/template/spec/serviceAccountName");
         of_pods.extend(names("/spec/serviceAccountName"));
-        Self {
-            of_pods,
-            of_stores: names("/spec/provider/aws/auth/jwt/serviceAccountRef/name"),
-        }
+        let mut of_stores = names("/spec/provider/aws/auth/jwt/serviceAccountRef/name");
+        of_stores.extend(names("/spec/auth/jwt/serviceAccountRef/name"));
+        Self { of_pods, of_stores }
     }
 }
 
@@ -93,6 +92,9 @@ impl Found<'_> {
             }
             "SecretStore" => {
                 self.note(Kind::ExecutionRole, text(object, "/spec/provider/aws/role"));
+            }
+            "ECRAuthorizationToken" => {
+                self.note(Kind::ExecutionRole, text(object, "/spec/role"));
             }
             "ExternalSecret" => self.secrets(object)?,
             "TargetGroupBinding" => {
@@ -154,6 +156,11 @@ impl Found<'_> {
         let unknown = |what: &str| format!("ExternalSecret {what}");
         let usual = object.pointer("/spec/secretStoreRef");
         for entry in list(object, "/spec/data").chain(list(object, "/spec/dataFrom")) {
+            let generator = text(entry, "/sourceRef/generatorRef/kind");
+            if generator == Some("ECRAuthorizationToken") {
+                // It is an object of the namespace, which says whose tokens it makes.
+                continue;
+            }
             // An entry can be from another store than the rest.
             let store = match entry.get("sourceRef") {
                 Some(source) => source.get("storeRef"),
@@ -353,6 +360,13 @@ mod tests {
         );
         let assumed = json!({"kind": "SecretStore", "spec": {"provider": {"aws": {"role": "r"}}}});
         assert_eq!(used(&[assumed]), execution);
+        let account = json!({"kind": "ServiceAccount", "metadata": {
+            "name": "web", "annotations": {"eks.amazonaws.com/role-arn": "r"},
+        }});
+        let auth = json!({"jwt": {"serviceAccountRef": {"name": "web"}}});
+        let token = |spec: Value| json!({"kind": "ECRAuthorizationToken", "spec": spec});
+        assert_eq!(used(&[account, token(json!({"auth": auth}))]), execution);
+        assert_eq!(used(&[token(json!({"role": "r"}))]), execution);
         let association = json!({"kind": "PodIdentityAssociation", "spec": {"roleARN": "r", "serviceAccount": "web"}});
         assert_eq!(used(&[association]), one(Kind::TaskRole, "r"));
     }
@@ -379,8 +393,13 @@ mod tests {
         let keys = json!([{"remoteRef": {"key": "a"}, "sourceRef": other}]);
         let expected = [of(Kind::SecretStore, "other"), of(Kind::Secret, "a")];
         assert_eq!(used(&[secret("SecretStore", keys)]), expected);
-        let generated = json!([{"sourceRef": {"generatorRef": {"name": "g"}}}]);
-        assert!(uses(&[&secret("SecretStore", generated)]).is_err());
+        let generated = |kind: &str| {
+            let source = json!([{"sourceRef": {"generatorRef": {"kind": kind, "name": "g"}}}]);
+            json!({"kind": "ExternalSecret", "spec": {"dataFrom": source}})
+        };
+        // Its own object says with which role.
+        assert_eq!(used(&[generated("ECRAuthorizationToken")]), []);
+        assert!(uses(&[&generated("ClusterGenerator")]).is_err());
         let all = secret("ClusterSecretStore", json!([{"find": {"name": ".*"}}]));
         assert!(uses(&[&all]).is_err(), "nobody knows which");
     }

@@ -64,7 +64,8 @@ fn select_as_before(policy: &mut Value, templates: &[&Value]) {
 /// for registry credentials with a digest of their location.
 #[must_use]
 pub fn older_name(object: &Value) -> Option<String> {
-    if !matches!(kind(object), "ConfigMap" | "ExternalSecret") {
+    let is_generated = object.pointer("/spec/dataFrom/0/sourceRef").is_some();
+    if !matches!(kind(object), "ConfigMap" | "ExternalSecret") || is_generated {
         return None;
     }
     let (base, digest) = name(object).rsplit_once('-')?;
@@ -165,6 +166,20 @@ mod tests {
             take_older_names(&mut objects, &[&workload(names)]);
             assert_eq!(objects, rendered());
         }
+    }
+
+    /// No older operator made pull secrets for ECR, so no two of them are the same.
+    #[test]
+    fn a_generated_secret_has_no_older_name() {
+        let source = json!({"generatorRef": {"kind": "ECRAuthorizationToken", "name": "g"}});
+        let secret = |spec: Value| {
+            let metadata = json!({"name": "web-pull-0a1b2c3d"});
+            json!({"kind": "ExternalSecret", "metadata": metadata, "spec": spec})
+        };
+        let generated = secret(json!({"dataFrom": [{"sourceRef": source}]}));
+        assert_eq!(older_name(&generated), None);
+        let read = secret(json!({"data": [{"sourceRef": {"storeRef": {}}}]}));
+        assert_eq!(older_name(&read).as_deref(), Some("web-pull"));
     }
 
     #[test]

@@ -427,6 +427,7 @@ mod tests {
             ("devices", "/dev/fuse=example.com/fuse"),
             ("allow-host-devices", "true"),
             ("ulimit-adjuster", "true"),
+            ("ecr-pull-secrets", "true"),
             ("fsx-host", "fs-0123abcd=files.example.com"),
             ("fsx-hosts", "fs-0123abcd=files.example.com"),
             ("gmsa-credential-spec", "arn:aws:s3:::specs/web.json=web"),

@@ -119,6 +119,9 @@ pub struct Settings {
     /// Whether the nodes have the NRI plugin `ulimit-adjuster`, which no API shows.
     #[serde(skip_serializing_if = "is_default")]
     pub ulimit_adjuster: bool,
+    /// Whether images of private ECR registries are pulled with the execution role.
+    #[serde(skip_serializing_if = "is_default")]
+    pub ecr_pull_secrets: EcrPullSecrets,
     /// The names of the GMSACredentialSpecs that were made from credential specs, by the locations of these.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub gmsa_credential_specs: BTreeMap<String, String>,
@@ -186,6 +189,7 @@ impl Default for Settings {
             devices: BTreeMap::new(),
             allow_host_devices: false,
             ulimit_adjuster: false,
+            ecr_pull_secrets: EcrPullSecrets::Off,
             gmsa_credential_specs: BTreeMap::new(),
             fsx_hosts: BTreeMap::new(),
             addons: Addon::ALL.iter().copied().collect(),
@@ -305,6 +309,31 @@ pub enum SecretStore {
     PerExecutionRole,
     /// An existing ClusterSecretStore.
     Cluster,
+}
+
+/// Whether pods have pull secrets for private ECR registries, which External Secrets makes with the execution role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EcrPullSecrets {
+    /// They have none: the node pulls.
+    #[default]
+    Off,
+    /// They have them.
+    On,
+    /// They should have them, but the cluster does not have the kind `ECRAuthorizationToken`, so the node pulls.
+    NoGenerator,
+}
+
+impl EcrPullSecrets {
+    /// Returns what is possible of this in a cluster that has the kind `ECRAuthorizationToken`, or does not.
+    #[must_use]
+    pub const fn in_cluster(self, has_generator: bool) -> Self {
+        match (self, has_generator) {
+            (Self::Off, _) => Self::Off,
+            (Self::On | Self::NoGenerator, true) => Self::On,
+            (Self::On | Self::NoGenerator, false) => Self::NoGenerator,
+        }
+    }
 }
 
 /// What happens to targets in a target group that are not in the cluster.

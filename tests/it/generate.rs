@@ -4,8 +4,8 @@ use ecs_operator::{
     diagnostic::Severity,
     fields::{Api, Characters, Field, Kind, Node, Outcome, Shape},
     settings::{
-        Addon, Compute, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent, Mode, SecretStore,
-        Settings, WorkloadTarget,
+        Addon, Compute, EcrPullSecrets, EssentialExit, Iam, Identity, ImagePullPolicy, LogAgent,
+        Mode, SecretStore, Settings, WorkloadTarget,
     },
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -124,6 +124,11 @@ pub fn settings() -> impl Strategy<Value = Settings> {
                 devices: [("/dev/fuse".to_owned(), "example.com/fuse".to_owned())].into(),
                 allow_host_devices: region,
                 ulimit_adjuster: account,
+                ecr_pull_secrets: if region {
+                    EcrPullSecrets::On
+                } else {
+                    EcrPullSecrets::Off
+                },
                 fsx_hosts: [(
                     "fs-01234567".to_owned(),
                     "files.corp.example.com".to_owned(),

@@ -28,6 +28,12 @@ pub const ADDONS: &[Kind] = &[
         "externalsecrets",
     ),
     ("external-secrets.io", "v1", "SecretStore", "secretstores"),
+    (
+        "generators.external-secrets.io",
+        "v1alpha1",
+        "ECRAuthorizationToken",
+        "ecrauthorizationtokens",
+    ),
     ("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
     (
         "keda.sh",

@@ -84,6 +84,10 @@
 - apiGroups: [external-secrets.io]
   resources: [externalsecrets, secretstores]
   verbs: [get, list, watch, create, patch, delete]
+# The same for pull secrets of private ECR registries: what External Secrets makes their tokens with.
+- apiGroups: [generators.external-secrets.io]
+  resources: [ecrauthorizationtokens]
+  verbs: [get, list, watch, create, patch, delete]
 # Add-on KEDA: scaling by CloudWatch metrics and by schedule.
 - apiGroups: [keda.sh]
   resources: [scaledobjects]

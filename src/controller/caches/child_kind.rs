@@ -50,6 +50,14 @@ impl ChildKind {
 /// The pods of standalone tasks. They have a separate cache, because each is created once and then only watched.
 pub(crate) static POD: ChildKind = core("Pod", "pods");
 
+/// What makes tokens for private registries of ECR. External Secrets can be installed without its definition.
+pub(crate) const ECR_TOKEN: ChildKind = addon(
+    "generators.external-secrets.io",
+    "v1alpha1",
+    "ECRAuthorizationToken",
+    "ecrauthorizationtokens",
+);
+
 /// Every other kind that a translation returns here. Secrets are not among them: they hold environment files, which
 /// only the offline command accepts.
 pub(crate) static ALL: &[ChildKind] = &[
@@ -92,6 +100,7 @@ pub(crate) static ALL: &[ChildKind] = &[
         "externalsecrets",
     ),
     addon("external-secrets.io", "v1", "SecretStore", "secretstores"),
+    ECR_TOKEN,
     addon("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects"),
     addon(
         "elbv2.k8s.aws",

@@ -32,7 +32,7 @@ use crate::{
     },
     crd::{API_VERSION, EcsCapacityProvider, EcsCluster, EcsService, EcsTask, EcsTaskDefinition},
     server::Metrics,
-    settings::{Mode, Settings, WorkloadTarget},
+    settings::{EcrPullSecrets, Mode, Settings, WorkloadTarget},
 };
 
 /// The custom resources of a namespace, by kind and name.
@@ -83,6 +83,7 @@ impl Snapshot {
                 workload_target: WorkloadTarget::EcsService,
                 kubernetes_minor: kubernetes_minor(client).await?,
                 addons: cluster.addons(),
+                ecr_pull_secrets: cluster.ecr_pull_secrets(EcrPullSecrets::On),
                 ..Settings::default()
             },
             resources: Resources::new(),
@@ -129,6 +130,7 @@ impl Snapshot {
             discovered: Settings {
                 mode: Mode::Controller,
                 workload_target: WorkloadTarget::EcsService,
+                ecr_pull_secrets: EcrPullSecrets::On,
                 ..Settings::default()
             },
             resources: Resources::new(),
@@ -202,6 +204,10 @@ impl Snapshot {
             workload_target: self.discovered.workload_target,
             kubernetes_minor: self.discovered.kubernetes_minor,
             addons: self.discovered.addons.clone(),
+            ecr_pull_secrets: {
+                let has_generator = self.discovered.ecr_pull_secrets == EcrPullSecrets::On;
+                operator.settings.ecr_pull_secrets.in_cluster(has_generator)
+            },
             // Those of the service whose settings these are.
             capacity_providers: BTreeMap::new(),
             ..operator.settings.clone()

@@ -8,14 +8,14 @@ use tokio::time::sleep;
 use crate::{
     controller::{
         app_runner::APP_RUNNER_SERVICES,
-        caches::child_kind::{ADDON_GROUPS, ALL, ChildKind},
+        caches::child_kind::{ADDON_GROUPS, ALL, ChildKind, ECR_TOKEN},
         capacity_provider::CAPACITY_PROVIDERS,
         error::code,
         pipe::PIPES,
         rule::RULES,
         schedule::SCHEDULES,
     },
-    settings::{Addon, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
+    settings::{Addon, EcrPullSecrets, NEWEST_KUBERNETES_MINOR, OLDEST_KUBERNETES_MINOR},
 };
 
 /// The capabilities of the cluster.
@@ -106,6 +106,12 @@ impl Cluster {
         let is_there = |group: &str| self.served.iter().any(|kind| kind.group == group);
         let there = ADDON_GROUPS.iter().filter(|(_, group)| is_there(group));
         there.map(|(addon, _)| *addon).collect()
+    }
+
+    /// Returns which pull secrets for ECR the cluster can have, if these are asked for.
+    #[must_use]
+    pub(crate) fn ecr_pull_secrets(&self, asked: EcrPullSecrets) -> EcrPullSecrets {
+        asked.in_cluster(self.serves(&ECR_TOKEN))
     }
 
     /// Whether the cluster has a kind that it may lack.

@@ -163,6 +163,7 @@ async fn settings(
         workload_target: WorkloadTarget::EcsService,
         kubernetes_minor: kubernetes_minor(client).await?,
         addons: cluster.addons(),
+        ecr_pull_secrets: cluster.ecr_pull_secrets(options.settings.ecr_pull_secrets),
         ..options.settings.clone()
     })
 }

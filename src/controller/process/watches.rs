@@ -171,6 +171,7 @@ pub(crate) async fn discover(cx: Arc<Context>, mut cluster: Cluster, namespaces:
         if let Ok(mut settings) = cx.settings.write() {
             *settings = Arc::new(Settings {
                 addons,
+                ecr_pull_secrets: found.ecr_pull_secrets(settings.ecr_pull_secrets),
                 ..Settings::clone(&settings)
             });
         }

@@ -33,6 +33,7 @@ use crate::{
 /// The kinds that pods cannot start without.
 const PREREQUISITES: &[&str] = &[
     "ConfigMap",
+    "ECRAuthorizationToken",
     "ExternalSecret",
     "PersistentVolume",
     "PersistentVolumeClaim",

@@ -5,6 +5,7 @@ mod container;
 mod dependencies;
 mod devices;
 pub(crate) mod ebs_volume;
+mod ecr;
 mod environment;
 mod file_system;
 mod firelens;

@@ -1,6 +1,6 @@
 //! The task role as the pod's service account, and the role that pulls the images.
 
-use super::Draft;
+use super::{Draft, ecr};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     image::is_private_ecr,
@@ -21,6 +21,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
         None => notes.report(path, Message::InstanceRoleReachable),
     }
     if cx.task_definition.execution_role.is_some()
+        && !ecr::are_pulled_with_execution_role(cx)
         && let Some(image) = private_images(cx)
     {
         let path = root.field("executionRoleArn");

@@ -13,7 +13,7 @@ use crate::{
 /// The group and version of the External Secrets Operator.
 pub(super) const API_VERSION: &str = "external-secrets.io/v1";
 /// The maximum length of a region in a name; AWS's longest has 14 characters.
-const REGION_LENGTH: usize = 40;
+pub(super) const REGION_LENGTH: usize = 40;
 
 /// A reference to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,8 @@ pub(super) fn store(
         };
     };
     let name = format!("{base}-{}", hex_digest(&role.arn, 8));
-    let aws = provider(cx, role, long, region, draft, notes);
+    let aws = json!({ "service": long, "region": region });
+    let aws = acting_as(cx, role, aws, draft, notes);
     draft.objects.push(Object::Custom(CustomObject {
         api_version: API_VERSION,
         kind: "SecretStore",
@@ -76,13 +77,12 @@ pub(super) fn store(
     }
 }
 
-/// Returns the AWS provider of a store. External Secrets can use the service account of a role only with IRSA;
-/// otherwise it assumes the role with its own identity.
-fn provider(
+/// Returns the provider of a store or the spec of a generator, with the role that External Secrets acts as. It can use the
+/// service account of the role only with IRSA; otherwise it assumes the role with its own identity.
+pub(super) fn acting_as(
     cx: &Context<'_>,
     role: &Role,
-    service: &str,
-    region: &str,
+    mut spec: Value,
     draft: &mut Draft,
     notes: &mut Diagnostics,
 ) -> Value {
@@ -90,16 +90,13 @@ fn provider(
     match cx.settings.iam {
         Iam::Irsa => {
             let name = identity::service_account(cx, role, &path, &mut draft.objects, notes);
-            json!({
-                "service": service,
-                "region": region,
-                "auth": { "jwt": { "serviceAccountRef": { "name": name } } },
-            })
+            spec["auth"] = json!({ "jwt": { "serviceAccountRef": { "name": name } } });
         }
         Iam::PodIdentity | Iam::None => {
             let principal = "the role of the External Secrets Operator".to_owned();
             identity::report_trust(role, "sts:AssumeRole", principal, &path, notes);
-            json!({ "service": service, "region": region, "role": role.arn })
+            spec["role"] = json!(role.arn);
         }
     }
+    spec
 }

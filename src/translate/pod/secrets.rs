@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, LocalObjectReference, Sec
 use serde_json::{Value, json};
 
 use super::{
-    Draft, firelens,
+    Draft, ecr, firelens,
     secret_store::{self, StoreReference},
 };
 use crate::{
@@ -26,6 +26,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     }
     note_assumed_region(cx, &entries, notes);
     pull_secrets(cx, draft, notes);
+    ecr::apply(cx, draft, notes);
 }
 
 /// The number of options in a reference to a secret: JSON key, version stage and version ID.
@@ -147,7 +148,7 @@ fn secret_key(container: &str, variable: &str) -> String {
 
 /// Returns the name of an object with a digest of its content, so that tasks of another revision keep their object when
 /// they restart. The refresh interval is not part of the content.
-fn name_by_content(cx: &Context<'_>, suffix: &str, content: &Value) -> String {
+pub(super) fn name_by_content(cx: &Context<'_>, suffix: &str, content: &Value) -> String {
     let digest = hex_digest(content.to_string(), 8);
     format!("{}-{suffix}-{digest}", cx.object_name())
 }
@@ -304,20 +305,25 @@ fn pull_secret(
         spec: json!({
             "refreshInterval": cx.settings.secret_refresh_interval,
             "secretStoreRef": store.to_value(),
-            "target": {
-                "name": name,
-                "creationPolicy": "Owner",
-                "deletionPolicy": "Retain",
-                "template": {
-                    "type": "kubernetes.io/dockerconfigjson",
-                    "engineVersion": "v2",
-                    "data": { ".dockerconfigjson": docker_config(registries) },
-                },
-            },
+            "target": pull_secret_target(&name, registries),
             "dataFrom": [{ "extract": { "key": parameter } }],
         }),
     }));
     name
+}
+
+/// Returns the `target` of an ExternalSecret that makes a Secret with the credentials of registries.
+pub(super) fn pull_secret_target(name: &str, registries: &[&str]) -> Value {
+    json!({
+        "name": name,
+        "creationPolicy": "Owner",
+        "deletionPolicy": "Retain",
+        "template": {
+            "type": "kubernetes.io/dockerconfigjson",
+            "engineVersion": "v2",
+            "data": { ".dockerconfigjson": docker_config(registries) },
+        },
+    })
 }
 
 /// Returns Docker's configuration as a template for External Secrets. The values are written as JSON, so that a
