@@ -16,8 +16,9 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message, Severity, Subject},
     ecs,
+    image::is_private_ecr,
     input::{AppRunnerInput, ConnectHosts, ServiceInput, TaskDefinitionInput},
-    settings::Settings,
+    settings::{EcrPullSecrets, Settings},
     validate::{self, Service},
 };
 
@@ -88,13 +89,14 @@ pub fn validate_app_runner(
 
 /// Returns the ECS requests that run what an App Runner service runs.
 ///
-/// The settings decide only what can be exposed, and how.
+/// The settings decide only what can be exposed, and how, and which findings there are.
 #[must_use]
 pub fn equivalent(input: &AppRunnerInput, settings: &Settings) -> Equivalent {
     let mut sink = Diagnostics::new();
     let name = name(&input.request, &mut sink);
     check_source(&input.request, &mut sink);
     check_rest(&input.request, &mut sink);
+    check_pull(&input.request, settings, &mut sink);
     let port = container::port(&input.request, &mut sink);
     let container = container::container(input, &name, port, &mut sink);
     let size = size::size(&input.request, &mut sink);
@@ -196,6 +198,29 @@ fn execution_role(request: &ecs::AppRunnerService) -> Option<&String> {
         return instance_role(request);
     }
     access_role(request)
+}
+
+/// Reports that pull secrets are made with another role than the access role.
+fn check_pull(request: &ecs::AppRunnerService, settings: &Settings, sink: &mut Diagnostics) {
+    let image = image_repository(request).and_then(|it| it.image_identifier.as_deref());
+    let is_private = image.is_some_and(is_private_ecr);
+    let (pulls, access) = (execution_role(request), access_role(request));
+    if settings.ecr_pull_secrets == EcrPullSecrets::On
+        && is_private
+        && pulls != access
+        && let (Some(role), Some(_)) = (pulls, access)
+    {
+        let role = role.rsplit('/').next().unwrap_or(role).to_owned();
+        let message = Message::AccessRoleNotUsedForImagePull { role };
+        sink.report(of_access_role(), message);
+    }
+}
+
+/// Returns the path of `AccessRoleArn`.
+fn of_access_role() -> FieldPath {
+    let source = root().field("SourceConfiguration");
+    let authentication = source.field("AuthenticationConfiguration");
+    authentication.field("AccessRoleArn")
 }
 
 fn access_role(request: &ecs::AppRunnerService) -> Option<&String> {

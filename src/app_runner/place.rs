@@ -2,7 +2,7 @@
 
 use super::{
     container::{PORT, variables},
-    has_secrets, image_configuration, of_configuration, of_image, root,
+    has_secrets, image_configuration, of_access_role, of_configuration, of_image, root,
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Reason, Segment, Subject},
@@ -62,13 +62,14 @@ fn of_definition(segments: &[Segment], reason: Reason, input: &AppRunnerInput) -
         Some(&"taskRoleArn") => instance.field("InstanceRoleArn"),
         Some(&"executionRoleArn") => {
             // Images are pulled with another role than that which reads secrets.
-            let is_pull = reason == Reason::ExecutionRoleNotUsedForImagePull;
+            let is_pull = matches!(
+                reason,
+                Reason::ExecutionRoleNotUsedForImagePull | Reason::EcrPullSecretsUnavailable
+            );
             if has_secrets(&input.request) && !is_pull {
                 instance.field("InstanceRoleArn")
             } else {
-                let source = root().field("SourceConfiguration");
-                let authentication = source.field("AuthenticationConfiguration");
-                authentication.field("AccessRoleArn")
+                of_access_role()
             }
         }
         Some(&"kubernetes") => root().field("HealthCheckConfiguration"),

@@ -382,6 +382,7 @@ reasons! {
         AlarmActionsDisabled => "ActionsEnabled is false, so the alarm triggers no policy", "set it to true when the policies should scale again";
         AlarmPeriodRounded { n } => "the operator measures once a minute: a period of {n} s counts as one of 60 s", "nothing to do, or give a Period of 60";
         AlarmWithoutPolicy { name, why } => "alarm {name} triggers nothing: {why}", "name a step scaling policy of the service in AlarmActions, by its ARN or its name, or leave the alarm out";
+        AccessRoleNotUsedForImagePull { role } => "the image is pulled with {role}, with which secrets are read, and not with the access role", "allow {role} to pull from the repository";
         AppRunnerDomainNotProvided => "the service has no address below awsapprunner.com, and no certificate, until you provide them", "let a DNS name point at the Ingress, and give that a certificate";
         AppRunnerServicePaused => "App Runner has paused this service, and its pods will run", "apply the objects when it should run";
         AutoDeploymentsNotWatched => "an image that is pushed to this tag is not deployed by itself", "let the pipeline that pushes the image deploy it too, with a new tag or a new deployment";

@@ -77,6 +77,12 @@ const CUSTOM_RESOURCES: &[CustomResource] = &[
         only: Some(("/properties/spec/properties/provider/properties", &["aws"])),
     },
     CustomResource {
+        origin: Origin::Module("github.com/external-secrets/external-secrets", "v1.3.2"),
+        path: "config/crds/bases/generators.external-secrets.io_ecrauthorizationtokens.yaml",
+        version: "v1alpha1",
+        only: None,
+    },
+    CustomResource {
         origin: Origin::Module("github.com/kedacore/keda/v2", "v2.21.0"),
         path: "config/crd/bases/keda.sh_scaledobjects.yaml",
         version: "v1alpha1",

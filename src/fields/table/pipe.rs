@@ -543,7 +543,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "TargetParameters.EcsTaskParameters.Overrides.ExecutionRoleArn",
         is: "IAM role that ECS pulls images and reads secrets with.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster, Reason::InvalidTargetInput],
+        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster, Reason::InvalidTargetInput],
         target: "replaces the task definition's",
         rule: "a value of `$.PATH` is taken from the message",
         shape: "EcsTaskOverride",

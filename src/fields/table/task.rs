@@ -313,9 +313,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.executionRoleArn",
         is: "ARN of the IAM role with which ECS starts the task, instead of that in the task definition.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
+        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
         target: "replaces the task definition's",
-        rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry",
+        rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; with `--ecr-pull-secrets` they are pulled with this role",
         shape: "TaskOverride",
         ..FIELD
     },

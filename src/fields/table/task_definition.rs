@@ -34,9 +34,9 @@ pub(super) const FIELDS: &[Field] = &[
         path: "executionRoleArn",
         is: "ARN or name of the IAM role with which ECS pulls images, reads secrets and sends logs.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster, Reason::ExecutionRoleRequired, Reason::ClusterSecretStoreNeeded],
-        target: "credentials of the SecretStore that reads secrets",
-        rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; absent with secrets or `repositoryCredentials`, or on Fargate with awslogs or an image in a private ECR registry, from a request: `ExecutionRoleRequired`; from what AWS answers, a custom resource or a list of containers the secrets are read with a ClusterSecretStore `ecs-sm-REGION` or `ecs-ssm-REGION` that you make: `ClusterSecretStoreNeeded`",
+        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster, Reason::ExecutionRoleRequired, Reason::ClusterSecretStoreNeeded],
+        target: "credentials of the SecretStore that reads secrets; with `--ecr-pull-secrets` also of the ECRAuthorizationToken that makes the pull secrets of images in private ECR registries",
+        rule: "without `--ecr-pull-secrets`, images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; with it, and without what it needs: `EcrPullSecretsUnavailable`; absent with secrets or `repositoryCredentials`, or on Fargate with awslogs or an image in a private ECR registry, from a request: `ExecutionRoleRequired`; from what AWS answers, a custom resource or a list of containers the secrets are read with a ClusterSecretStore `ecs-sm-REGION` or `ecs-ssm-REGION` that you make: `ClusterSecretStoreNeeded`",
         shape: "RegisterTaskDefinition",
         ..FIELD
     },
@@ -68,7 +68,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Translated,
         reasons: &[Reason::InvalidImageReference],
         target: "`image`, unchanged; `imagePullPolicy: Always` for a tag, as ECS asks the registry for each task",
-        rule: "short names are those of Docker Hub, as in ECS; a name that no registry can have: `InvalidImageReference`",
+        rule: "short names are those of Docker Hub, as in ECS; with `--ecr-pull-secrets`, the pod of an image in a private ECR registry has `imagePullSecrets` of the execution role; a name that no registry can have: `InvalidImageReference`",
         shape: "ContainerDefinition",
         ..FIELD
     },

@@ -194,14 +194,14 @@ mod tests {
     #[test]
     fn an_execution_role_becomes_a_generator_an_external_secret_and_a_pull_secret() {
         let outcome = on(definition(ROLE, &[&format!("{OWN}/web:1")])).run();
-        let generator = "ecs-ecr-us-east-1-9f0b7e7b";
+        let generator = "ecs-ecr-us-east-1-96bb9e38";
         assert_object(
             outcome.object("ECRAuthorizationToken", generator),
             "
 apiVersion: generators.external-secrets.io/v1alpha1
 kind: ECRAuthorizationToken
 metadata:
-  name: ecs-ecr-us-east-1-9f0b7e7b
+  name: ecs-ecr-us-east-1-96bb9e38
   labels:
     app.kubernetes.io/managed-by: ecs-operator
 spec:

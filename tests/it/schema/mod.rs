@@ -125,6 +125,7 @@ const CUSTOM_RESOURCES: &[&str] = &[
     include_str!("../../schemas/elbv2.k8s.aws_targetgroupbindings.json"),
     include_str!("../../schemas/external-secrets.io_externalsecrets.json"),
     include_str!("../../schemas/external-secrets.io_secretstores.json"),
+    include_str!("../../schemas/generators.external-secrets.io_ecrauthorizationtokens.json"),
     include_str!("../../schemas/karpenter.sh_nodepools.json"),
     include_str!("../../schemas/keda.sh_scaledobjects.json"),
     include_str!("../../schemas/snapshot.storage.k8s.io_volumesnapshotcontents.json"),
