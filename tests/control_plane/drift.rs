@@ -88,6 +88,7 @@ fn grounds() -> [Ground; 2] {
                 "--platform=eks",
                 "--iam=irsa",
                 "--aws-account-id=111122223333",
+                "--ecr-pull-secrets",
                 REGION,
             ],
             sources: &[

@@ -40,6 +40,7 @@ mod pipes;
 mod policies;
 mod prometheus;
 mod proxy;
+mod pull_secrets;
 mod rights;
 mod rules;
 mod scans;

@@ -37,6 +37,7 @@ const SHARED: &[&str] = &[
     "--aws-region=eu-west-1",
     "--eks-cluster-name=shop",
     "--allow-s3-files",
+    "--ecr-pull-secrets",
     "--fsx-host=fs-0123abcd=files.example.com",
 ];
 
@@ -350,6 +351,13 @@ fn beyond_an_editor() -> Vec<Attempt> {
             .definition("executionRoleArn", json!(ROLE))
             .annotated("iam", "pod-identity")
             .secrets(),
+        attempt("pull", &["task definition: executionRoleArn: the execution role arn:aws:iam::111122223333:role/orders"])
+            .definition("executionRoleArn", json!(ROLE))
+            .container("image", json!("111122223333.dkr.ecr.eu-west-1.amazonaws.com/orders:1")),
+        attempt("assumed-pull", &["task definition: executionRoleArn: the execution role"])
+            .definition("executionRoleArn", json!(ROLE))
+            .container("image", json!("111122223333.dkr.ecr.eu-west-1.amazonaws.com/orders:1"))
+            .annotated("iam", "pod-identity"),
         attempt("store", &[
             "the ClusterSecretStore ecs-sm-eu-west-1 is not allowed",
             "task definition: containerDefinitions[0].secrets[0].valueFrom: the secret arn:aws:secretsmanager:eu-west-1:111122223333:secret:orders-AbCdEf",

@@ -52,10 +52,22 @@ impl Need<'_> {
         let Some(object) = store.get(&place) else {
             return false;
         };
-        self.key.is_none_or(|key| {
-            let data = object["spec"]["data"].as_array();
-            data.into_iter().flatten().any(|it| it["secretKey"] == key)
-        })
+        let generators = elements(&object["spec"]["dataFrom"]);
+        let generators =
+            generators.filter_map(|it| it["sourceRef"]["generatorRef"]["name"].as_str());
+        let mut generators = generators.map(|name| {
+            Place::new(
+                "generators.external-secrets.io",
+                "ecrauthorizationtokens",
+                name,
+            )
+        });
+        let are_made = generators.all(|place| store.get(&place).is_some());
+        are_made
+            && self.key.is_none_or(|key| {
+                let data = object["spec"]["data"].as_array();
+                data.into_iter().flatten().any(|it| it["secretKey"] == key)
+            })
     }
 }
 
@@ -72,7 +84,9 @@ fn needs(pod: &Value) -> Vec<Need<'_>> {
         let (name, key) = (reference["name"].as_str()?, reference["key"].as_str());
         Some(("external-secrets.io", "externalsecrets", name, key))
     });
-    let all = accounts.into_iter().chain(maps).chain(secrets);
+    let pulls = elements(&spec["imagePullSecrets"]).filter_map(|secret| secret["name"].as_str());
+    let pulls = pulls.map(|name| ("external-secrets.io", "externalsecrets", name, None));
+    let all = accounts.into_iter().chain(maps).chain(secrets).chain(pulls);
     all.map(|(group, plural, name, key)| Need {
         group,
         plural,

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     controller::preview::{Operator, Preview, Replacement, Snapshot, preview, read_only, written},
     policy::Tenancy,
-    settings::{RENEW_DEPLOYMENT, Settings},
+    settings::{EcrPullSecrets, RENEW_DEPLOYMENT, Settings},
     translate::SERVICE,
 };
 
@@ -58,6 +58,7 @@ fn previewed_by(before: &Store, manifests: &[Value], renews: bool) -> Preview {
     let operator = Operator {
         settings: Settings {
             steady_seconds: 0,
+            ecr_pull_secrets: EcrPullSecrets::On,
             ..Settings::default()
         },
         tenancy: Tenancy::Single,

@@ -43,7 +43,7 @@ use crate::{
     decide::scaling::usage::{Reserved, Used},
     policy::Tenancy,
     server::Metrics,
-    settings::{Mode, Settings, WorkloadTarget},
+    settings::{EcrPullSecrets, Mode, Settings, WorkloadTarget},
 };
 
 /// An object to reconcile.
@@ -125,6 +125,7 @@ impl Replica {
             mode: Mode::Controller,
             workload_target: WorkloadTarget::EcsService,
             steady_seconds: 0,
+            ecr_pull_secrets: EcrPullSecrets::On,
             ..Settings::default()
         };
         let client = server.client();

@@ -409,13 +409,15 @@ fn nothing_is_left_of_what_old_tasks_needed() {
             ("", "configmaps"),
             ("external-secrets.io", "externalsecrets"),
             ("external-secrets.io", "secretstores"),
+            ("generators.external-secrets.io", "ecrauthorizationtokens"),
         ];
         kinds.map(|(group, plural)| store.of_kind(group, plural).len())
     };
     let since_it_serves = ends.iter().skip(scenario.before.len() - 1);
-    let counts: Vec<[usize; 3]> = since_it_serves.map(count).collect();
-    let (one, both) = ([1, 1, 1], [2, 2, 2]);
-    assert_eq!(counts, [one, both, one, one, one, [0, 0, 0]]);
+    let counts: Vec<[usize; 4]> = since_it_serves.map(count).collect();
+    // A revision has a secret for its variables and one for its images.
+    let (one, both) = ([1, 2, 1, 1], [2, 4, 2, 2]);
+    assert_eq!(counts, [one, both, one, one, one, [0; 4]]);
 }
 
 /// Another strategy moves no task, a deployment does.

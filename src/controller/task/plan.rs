@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     controller::{
-        caches::{children::Key, known::Known},
+        caches::{children::Key, known::Known, owner::Owner},
         capacity_provider::{add_to, check_platform, of_task},
         cluster::{complete, defaults},
         context::Context,
@@ -20,6 +20,7 @@ use crate::{
     diagnostic::Subject,
     input::TaskInput,
     rendering::{older_name, rename},
+    settings::EcrPullSecrets,
     source::read_task,
     translate::{Manifests, Object, translate_task},
     validate::validate_task,
@@ -56,6 +57,33 @@ impl Plan {
 
 /// Returns what should exist, or why that is unknown; `None` if a revision is about to appear.
 pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal> {
+    let has_begun = task.status.task_definition.is_some();
+    match plan_with(task, cx, pull_secrets(task, cx)) {
+        // It was judged when it began, perhaps without pull secrets: if it may not have them, it goes on without.
+        Ok(Some(Plan {
+            forbidden: Some(_), ..
+        })) if has_begun => plan_with(task, cx, EcrPullSecrets::Off),
+        planned => planned,
+    }
+}
+
+/// Returns which pull secrets for ECR a task gets: what its pods do not refer to is of no use to them.
+fn pull_secrets(task: &EcsTask, cx: &Context) -> EcrPullSecrets {
+    let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
+    let pods = cx.pods.of(&Owner::Task(namespace, name));
+    let uid = task.uid();
+    let mut of_it = pods.iter().filter(|pod| pod.owner == uid).peekable();
+    if of_it.peek().is_some() && of_it.all(|pod| !pod.has_pull_secrets) {
+        return EcrPullSecrets::Off;
+    }
+    cx.settings("").ecr_pull_secrets
+}
+
+fn plan_with(
+    task: &EcsTask,
+    cx: &Context,
+    ecr_pull_secrets: EcrPullSecrets,
+) -> Result<Option<Plan>, Refusal> {
     let (namespace, name) = (task.namespace().unwrap_or_default(), task.name_any());
     let (mut request, extensions, mut findings) = read_task(task.spec.text());
     if findings.has_errors() {
@@ -70,6 +98,7 @@ pub(super) fn plan(task: &EcsTask, cx: &Context) -> Result<Option<Plan>, Refusal
     complete(&mut request, cluster.as_ref());
     let annotations = (task.status.settings.as_ref()).unwrap_or_else(|| task.annotations());
     let mut settings = settings(cx, &namespace, annotations, Subject::Task, &mut findings);
+    settings.ecr_pull_secrets = ecr_pull_secrets;
     if !add_to(&mut settings, cx, &request.capacity_provider_strategy)? {
         return Ok(None);
     }

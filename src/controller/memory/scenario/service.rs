@@ -133,7 +133,7 @@ fn define_needy(store: &mut Store, image: &str, which: &str) {
     let logs = json!({"Name": "cloudwatch", "region": "eu-west-1", "log_group_name": which, "log_stream_prefix": "s"});
     let router = json!({
         "name": "router",
-        "image": "test/router",
+        "image": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/router",
         "memory": 64,
         "firelensConfiguration": {"type": "fluentbit"},
     });
