@@ -58,7 +58,7 @@ macro_rules! kinds {
 kinds! {
     Allow {
         TaskRole, "taskRoles", "the task role", "ARNs of the IAM roles that tasks run as.";
-        ExecutionRole, "executionRoles", "the execution role", "ARNs of the IAM roles with which secrets are read.";
+        ExecutionRole, "executionRoles", "the execution role", "ARNs of the IAM roles with which secrets are read, and images of ECR pulled where the operator makes pull secrets.";
         TargetGroup, "targetGroups", "the target group", "ARNs of the target groups that tasks are registered in.";
         SecurityGroup, "securityGroups", "the security group", "IDs of the security groups that pods are in.";
         FileSystem, "fileSystems", "the file system", "IDs of the file systems of Amazon EFS that are mounted, such as fs-0123456789abcdef0, or of one with the only access point by which it is mounted, such as fs-0123456789abcdef0/fsap-0123456789abcdef0. Of FSx for Windows File Server, the DNS names.";

@@ -2,9 +2,12 @@
 //! when, and for how long they stay.
 
 use ecs_operator_testbed::{ControlPlane, until};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod, networking::v1::NetworkPolicy};
+use k8s_openapi::{
+    api::{apps::v1::Deployment, core::v1::Pod, networking::v1::NetworkPolicy},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+};
 use kube::{
-    Api, ResourceExt as _,
+    Api, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams},
 };
 use serde_json::{Value, json};
@@ -105,7 +108,8 @@ async fn pull_secrets_come_with_the_next_deployment_and_stay_while_its_tasks_do(
     let image = define("one", "1").await;
     let service = json!({"taskDefinition": "web", "desiredCount": 2});
     bed.must_apply("EcsService", "web", service).await;
-    bed.until("EcsService", "web", "its tasks", is_complete).await;
+    bed.until("EcsService", "web", "its tasks", is_complete)
+        .await;
     let deployment: Deployment = bed.eventually("web", "the service", runs(&image)).await;
     assert!(pull_secrets(&deployment).is_empty());
     let tasks = uids(&bed.tasks("web").await);
@@ -168,7 +172,11 @@ async fn pull_secrets_come_with_the_next_deployment_and_stay_while_its_tasks_do(
 
 #[tokio::test]
 async fn without_the_generator_services_are_deployed_and_told_what_is_missing() {
-    let without: Vec<Kind> = ADDONS.iter().filter(|it| !is_generator(it)).copied().collect();
+    let without: Vec<Kind> = ADDONS
+        .iter()
+        .filter(|it| !is_generator(it))
+        .copied()
+        .collect();
     let plane = plane(&without).await;
     let bed = Bed::new(&plane.kubeconfig(), "no-generator").await;
     let operator = Operator::start(&plane, "operator", &[FLAG]).await.unwrap();
@@ -182,7 +190,9 @@ async fn without_the_generator_services_are_deployed_and_told_what_is_missing() 
         let mut warnings = warnings.into_iter().flatten();
         warnings.any(|it| it["reason"] == "EcrPullSecretsUnavailable")
     };
-    let object = bed.until("EcsService", "web", "its tasks", is_complete).await;
+    let object = bed
+        .until("EcsService", "web", "its tasks", is_complete)
+        .await;
     assert!(lacks(&object), "{object:#}");
     bed.condition("EcsService", "web", "Accepted", "True").await;
     let tasks = uids(&bed.tasks("web").await);
@@ -196,6 +206,26 @@ async fn without_the_generator_services_are_deployed_and_told_what_is_missing() 
     })
     .await;
     assert_eq!(uids(&bed.tasks("web").await), tasks);
+
+    // It goes again when the tasks have pull secrets, and they are scaled all the same.
+    let image = format!("{REGISTRY}/web:2");
+    let definition = pulling(task_definition("web"), "one", &image);
+    bed.must_apply("EcsTaskDefinition", "web", definition).await;
+    let update: Deployment = bed.eventually("web", "an update", runs(&image)).await;
+    assert_eq!(pull_secrets(&update).len(), 1);
+    bed.until("EcsService", "web", "the end of the update", is_complete)
+        .await;
+    let definitions: Api<CustomResourceDefinition> = Api::all(bed.client.clone());
+    let name = format!("ecrauthorizationtokens.{GENERATORS}");
+    let params = DeleteParams::default();
+    definitions.delete(&name, &params).await.unwrap();
+    bed.until("EcsService", "web", "the warning again", lacks)
+        .await;
+    let service = json!({"taskDefinition": "web", "desiredCount": 3});
+    bed.must_apply("EcsService", "web", service).await;
+    let three = |it: &Deployment| it.spec.as_ref().unwrap().replicas == Some(3);
+    let scaled: Deployment = bed.eventually("web", "more tasks", three).await;
+    assert_eq!(pull_secrets(&scaled), pull_secrets(&update));
     nothing_was_forbidden(&operator).await;
 }
 

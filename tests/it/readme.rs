@@ -24,6 +24,7 @@ const EXAMPLES: &[&str] = &[
     "docs/app-runner.md",
     "docs/autoscaling.md",
     "docs/convert.md",
+    "docs/images.md",
     "docs/schedules.md",
 ];
 

@@ -33,7 +33,6 @@ use crate::{
 /// The kinds that pods cannot start without.
 const PREREQUISITES: &[&str] = &[
     "ConfigMap",
-    "ECRAuthorizationToken",
     "ExternalSecret",
     "PersistentVolume",
     "PersistentVolumeClaim",
@@ -78,7 +77,9 @@ pub(super) async fn carry_out(
     let begun = Instant::now();
     for wanted in &objects {
         let kind = wanted.key.kind.kind;
-        if errors.has_to_wait(wanted) {
+        let known = cx.children.get(&wanted.key);
+        let runs = known.and_then(|known| known.pods.clone());
+        if errors.has_to_wait(wanted, runs.as_deref() == Some(pods_of(&plan.revision))) {
             errors.kinds.insert(kind);
             continue;
         }
@@ -123,6 +124,8 @@ struct Errors {
     kinds: BTreeSet<&'static str>,
     /// Whether pods could not start.
     lacks_prerequisite: bool,
+    /// Whether pods could start only with what their node may pull.
+    lacks_pull_secret: bool,
     /// The Services that belong to other services, so that nothing of this one may lead to them.
     of_others: BTreeSet<Box<str>>,
 }
@@ -131,7 +134,11 @@ impl Errors {
     /// Records the error of an object, which exists or not.
     fn record(&mut self, wanted: &Wanted, is_there: bool, error: Error) {
         let Key { kind, name, .. } = &wanted.key;
-        self.lacks_prerequisite |= PREREQUISITES.contains(&kind.kind) && !is_there;
+        if is_of_pull_secret(wanted) {
+            self.lacks_pull_secret |= !is_there;
+        } else {
+            self.lacks_prerequisite |= PREREQUISITES.contains(&kind.kind) && !is_there;
+        }
         if kind.kind == "Service" && error.is_of_another() {
             self.of_others.insert(name.clone());
         }
@@ -143,10 +150,12 @@ impl Errors {
         self.all.push(error);
     }
 
-    /// Whether something that an object needs does not exist.
-    fn has_to_wait(&self, wanted: &Wanted) -> bool {
+    /// Whether something that an object needs does not exist. A workload that `runs` these pods already is scaled without
+    /// their pull secrets: the node may be able to pull, and what it runs stays.
+    fn has_to_wait(&self, wanted: &Wanted, runs: bool) -> bool {
         let mut leads_to = wanted.leads_to().into_iter();
-        is_workload(wanted.key.kind.kind) && self.lacks_prerequisite
+        let lacks = self.lacks_prerequisite || self.lacks_pull_secret && !runs;
+        is_workload(wanted.key.kind.kind) && lacks
             || leads_to.any(|service| self.of_others.contains(service))
     }
 
@@ -168,6 +177,12 @@ impl Errors {
             None => Ok(()),
         }
     }
+}
+
+/// Whether this makes a pull secret for ECR, which the kubelet does without if it does not exist.
+fn is_of_pull_secret(wanted: &Wanted) -> bool {
+    let generator = "/spec/dataFrom/0/sourceRef/generatorRef";
+    wanted.key.kind.kind == "ECRAuthorizationToken" || wanted.body.pointer(generator).is_some()
 }
 
 fn is_workload(kind: &str) -> bool {
@@ -278,12 +293,12 @@ mod tests {
             owner: None,
         };
         errors.record(&service, true, not_owned);
-        assert!(errors.has_to_wait(&binding("api")));
-        assert!(!errors.has_to_wait(&binding("web")));
+        assert!(errors.has_to_wait(&binding("api"), false));
+        assert!(!errors.has_to_wait(&binding("web"), false));
         // An object that is ours, and cannot be written now, exists.
         let mut refused = Errors::default();
         refused.record(&service, true, Error::TakesTooLong);
-        assert!(!refused.has_to_wait(&binding("api")));
+        assert!(!refused.has_to_wait(&binding("api"), false));
     }
 
     #[test]
@@ -292,10 +307,42 @@ mod tests {
         let workload = wanted("apps/v1", "Deployment", "web", &json!({}));
         let mut errors = Errors::default();
         errors.record(&account, true, Error::TakesTooLong);
-        assert!(!errors.has_to_wait(&workload), "it was there before");
+        assert!(!errors.has_to_wait(&workload, true), "it was there before");
         errors.record(&account, false, Error::TakesTooLong);
-        assert!(errors.has_to_wait(&workload));
+        assert!(errors.has_to_wait(&workload, true));
         // The error triggers another try.
         assert!(errors.into_result().is_err());
+    }
+
+    #[test]
+    fn what_runs_does_not_wait_for_pull_secrets_and_a_deployment_does() {
+        let source = json!([{"sourceRef": {"generatorRef": {"name": "ecs-ecr-eu-west-1"}}}]);
+        let pull = json!({"dataFrom": source});
+        let generator = "generators.external-secrets.io/v1alpha1";
+        let workload = wanted("apps/v1", "Deployment", "web", &json!({}));
+        for lacking in [
+            wanted(generator, "ECRAuthorizationToken", "ecs-ecr", &json!({})),
+            wanted(
+                "external-secrets.io/v1",
+                "ExternalSecret",
+                "web-pull",
+                &pull,
+            ),
+        ] {
+            let mut errors = Errors::default();
+            errors.record(&lacking, false, Error::Gone);
+            assert!(errors.has_to_wait(&workload, false));
+            assert!(!errors.has_to_wait(&workload, true));
+        }
+        let read = json!({"dataFrom": [{"extract": {"key": "registry"}}]});
+        let credentials = wanted(
+            "external-secrets.io/v1",
+            "ExternalSecret",
+            "web-pull",
+            &read,
+        );
+        let mut errors = Errors::default();
+        errors.record(&credentials, false, Error::Gone);
+        assert!(errors.has_to_wait(&workload, true));
     }
 }
