@@ -21,6 +21,8 @@ use crate::support::{
 const REGISTRY: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
 const GENERATORS: &str = "generators.external-secrets.io";
 const FLAG: &str = "--ecr-pull-secrets";
+/// How External Secrets acts as the roles.
+const IAM: &str = "--iam=irsa";
 
 fn role(name: &str) -> String {
     format!("arn:aws:iam::111122223333:role/{name}")
@@ -96,9 +98,7 @@ async fn nothing_was_forbidden(operator: &Operator) {
 async fn pull_secrets_come_with_the_next_deployment_and_stay_while_its_tasks_do() {
     let plane = plane(ADDONS).await;
     let bed = Bed::new(&plane.kubeconfig(), "pulls").await;
-    let before = Operator::start(&plane, "before", &["--renewal=manual"])
-        .await
-        .unwrap();
+    let before = Operator::start(&plane, "before", &[IAM]).await.unwrap();
     let define = async |role: &str, tag: &str| {
         let image = format!("{REGISTRY}/web:{tag}");
         let definition = pulling(task_definition("web"), role, &image);
@@ -116,7 +116,9 @@ async fn pull_secrets_come_with_the_next_deployment_and_stay_while_its_tasks_do(
 
     // The setting replaces no task.
     drop(before);
-    let operator = Operator::start(&plane, "operator", &[FLAG]).await.unwrap();
+    let operator = Operator::start(&plane, "operator", &[IAM, FLAG])
+        .await
+        .unwrap();
     bed.until("EcsService", "web", "a renewal", |object| {
         object["status"]["renewal"]["state"] == "available"
     })
@@ -179,7 +181,9 @@ async fn without_the_generator_services_are_deployed_and_told_what_is_missing() 
         .collect();
     let plane = plane(&without).await;
     let bed = Bed::new(&plane.kubeconfig(), "no-generator").await;
-    let operator = Operator::start(&plane, "operator", &[FLAG]).await.unwrap();
+    let operator = Operator::start(&plane, "operator", &[IAM, FLAG])
+        .await
+        .unwrap();
     let image = format!("{REGISTRY}/web:1");
     let definition = pulling(task_definition("web"), "one", &image);
     bed.must_apply("EcsTaskDefinition", "web", definition).await;
@@ -235,7 +239,9 @@ async fn a_task_that_has_begun_gets_no_token_of_a_role_that_nobody_allowed() {
     let plane = plane(ADDONS).await;
     let bed = Bed::new(&plane.kubeconfig(), "begun").await;
     let shared = "--tenancy=multiple";
-    let before = Operator::start(&plane, "before", &[shared]).await.unwrap();
+    let before = Operator::start(&plane, "before", &[IAM, shared])
+        .await
+        .unwrap();
     // One of them has a pull secret of its own, so its pods cannot tell that it began without the setting.
     let own = json!({"pod": {"patch": {"spec": {"imagePullSecrets": [{"name": "own"}]}}}});
     let kubernetes = [("job", json!({})), ("own", own)];
@@ -260,7 +266,7 @@ async fn a_task_that_has_begun_gets_no_token_of_a_role_that_nobody_allowed() {
     }
 
     drop(before);
-    let operator = Operator::start(&plane, "operator", &[shared, FLAG])
+    let operator = Operator::start(&plane, "operator", &[IAM, shared, FLAG])
         .await
         .unwrap();
     operator.leads().await;
