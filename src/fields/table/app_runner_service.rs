@@ -206,7 +206,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "SourceConfiguration.AuthenticationConfiguration.AccessRoleArn",
         is: "ARN of the IAM role with which App Runner pulls a private image.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::AccessRoleNotUsedForImagePull],
+        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::AccessRoleNotUsedForImagePull, Reason::TrustPolicyMustAllowCluster],
         target: "`executionRoleArn` of the task definition, unless there are secrets, which App Runner reads with the instance role",
         rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull`; with `--ecr-pull-secrets` they are pulled with this role, but with the instance role if there are secrets: `AccessRoleNotUsedForImagePull`",
         shape: "AuthenticationConfiguration",
