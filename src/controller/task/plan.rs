@@ -17,10 +17,10 @@ use crate::{
     },
     crd::{EcsTask, TaskProviderStatus, WarningStatus},
     decide::pod_state::RECORDED,
-    diagnostic::Subject,
+    diagnostic::{Diagnostics, Subject},
     input::TaskInput,
     rendering::{older_name, rename},
-    settings::EcrPullSecrets,
+    settings::{EcrPullSecrets, Settings},
     source::read_task,
     translate::{Manifests, Object, translate_task},
     validate::validate_task,
@@ -113,13 +113,9 @@ fn plan_with(
         extensions,
         task_definition: definition,
     };
-    let validated = validate_task(&input, &settings);
-    let validated = validated.map_err(|more| findings.append(more)).ok();
-    let Some(validated) = validated.filter(|_| !findings.has_errors()) else {
+    let Some(manifests) = translated(&input, &settings, &mut findings) else {
         return Err(refused(findings));
     };
-    let (manifests, notes) = translate_task(&validated, &settings);
-    findings.append(notes);
     let (pods, others) = wanted(task, cx, manifests)?;
     let deployed = Deployed {
         namespace: &namespace,
@@ -145,6 +141,20 @@ fn plan_with(
         warnings: Refusal::warnings(findings),
         forbidden,
     }))
+}
+
+/// Returns the objects of a task, and adds to the findings; `None` if there are errors among these.
+fn translated(
+    input: &TaskInput,
+    settings: &Settings,
+    findings: &mut Diagnostics,
+) -> Option<Manifests> {
+    let validated = validate_task(input, settings);
+    let validated = validated.map_err(|more| findings.append(more)).ok();
+    let validated = validated.filter(|_| !findings.has_errors())?;
+    let (manifests, notes) = translate_task(&validated, settings);
+    findings.append(notes);
+    Some(manifests)
 }
 
 /// Returns the pods and the other objects that should exist.

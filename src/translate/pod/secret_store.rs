@@ -79,6 +79,10 @@ pub(super) fn store(
 
 /// Returns the provider of a store or the spec of a generator, with the role that External Secrets acts as. It can use the
 /// service account of the role only with IRSA; otherwise it assumes the role with its own identity.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "assigning to a missing member of a JSON object adds it"
+)]
 pub(super) fn acting_as(
     cx: &Context<'_>,
     role: &Role,
