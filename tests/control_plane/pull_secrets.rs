@@ -86,6 +86,10 @@ fn is_complete(object: &Value) -> bool {
     deployments[0]["rolloutState"] == "COMPLETED" && deployments[1].is_null()
 }
 
+fn is_running(object: &Value) -> bool {
+    object["status"]["lastStatus"] == "RUNNING"
+}
+
 /// The operator has the rights that the chart gives it.
 async fn nothing_was_forbidden(operator: &Operator) {
     let refused = operator
@@ -259,10 +263,8 @@ async fn a_task_that_has_begun_gets_no_token_of_a_role_that_nobody_allowed() {
     };
     for (name, _) in &kubernetes {
         run(name, name).await;
-        bed.until("EcsTask", name, "the task to run", |object| {
-            object["status"]["lastStatus"] == "RUNNING"
-        })
-        .await;
+        bed.until("EcsTask", name, "the task to run", is_running)
+            .await;
     }
 
     drop(before);
@@ -270,20 +272,7 @@ async fn a_task_that_has_begun_gets_no_token_of_a_role_that_nobody_allowed() {
         .await
         .unwrap();
     operator.leads().await;
-    let policies: Api<NetworkPolicy> = bed.api();
-    let all = policies.list(&ListParams::default()).await.unwrap().items;
-    assert_eq!(all.len(), kubernetes.len());
-    for policy in all {
-        let (name, before) = (policy.name_any(), uid(&policy));
-        policies
-            .delete(&name, &DeleteParams::default())
-            .await
-            .unwrap();
-        bed.eventually(&name, "its policy again", |it: &NetworkPolicy| {
-            uid(it) != before
-        })
-        .await;
-    }
+    restored(&bed, &["job", "own"]).await;
     assert_eq!(names(&generators(&bed)).await, [""; 0]);
 
     // One that begins now is judged, and may not.
@@ -293,4 +282,35 @@ async fn a_task_that_has_begun_gets_no_token_of_a_role_that_nobody_allowed() {
     let message = accepted["message"].as_str().unwrap();
     assert!(message.contains(&role("others")), "{message}");
     assert_eq!(names(&generators(&bed)).await, [""; 0]);
+
+    // When the role is allowed, it pulls for that one, and nothing is made that no pod refers to.
+    bed.allow(json!({"executionRoles": [role("others")]})).await;
+    bed.until("EcsTask", "later", "the later task to run", is_running)
+        .await;
+    restored(&bed, &["job"]).await;
+    let secrets = api(&bed, ("external-secrets.io", "v1", "ExternalSecret"));
+    let secrets = names(&secrets).await;
+    let is_of = |task: &str| secrets.iter().any(|name| name.starts_with(task));
+    assert!(is_of("later-") && !is_of("job-"), "{secrets:?}");
+}
+
+/// Has the policies of the networks of tasks deleted, and waits until the operator has written everything of them again.
+async fn restored(bed: &Bed, tasks: &[&str]) {
+    let policies: Api<NetworkPolicy> = bed.api();
+    for task in tasks {
+        let of_task = ListParams::default().labels(&format!("ecs-operator.dev/task={task}"));
+        let found = policies.list(&of_task).await.unwrap().items;
+        let [policy] = &found[..] else {
+            panic!("{found:?}");
+        };
+        let (name, before) = (policy.name_any(), uid(policy));
+        policies
+            .delete(&name, &DeleteParams::default())
+            .await
+            .unwrap();
+        bed.eventually(&name, "its policy again", |it: &NetworkPolicy| {
+            uid(it) != before
+        })
+        .await;
+    }
 }
