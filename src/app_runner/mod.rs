@@ -3,6 +3,7 @@
 //! From there on it is validated and translated as any service of ECS. Findings about members of the two ECS requests
 //! are moved to the members of App Runner's documents that they come from.
 
+mod built;
 mod container;
 mod exposure;
 mod place;
@@ -10,6 +11,7 @@ mod probes;
 mod scaling;
 mod size;
 
+pub use built::{of_source, with_image};
 pub use place::placed;
 
 use crate::{

@@ -117,8 +117,8 @@ pub(super) struct Context {
     pub registries: Option<Registries>,
     /// Which findings in images hold a deployment back; `None` if none do.
     pub scan_rules: Option<ScanRules>,
-    /// When the tags of App Runner services are looked up, if they are.
-    pub lookups: Option<Lookups>,
+    /// When the tags of App Runner services are looked up, if they are, and when builders are asked.
+    pub lookups: Lookups,
     /// The namespaces to watch; empty for all.
     pub namespaces: Vec<String>,
     /// The metrics.
@@ -184,7 +184,7 @@ impl Context {
             pollers: Pollers::default(),
             registries: None,
             scan_rules: None,
-            lookups: None,
+            lookups: Lookups::new(None),
             namespaces,
             metrics,
             addons_known: AtomicBool::new(false),

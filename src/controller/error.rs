@@ -65,6 +65,9 @@ pub(super) enum Error {
     /// The pods of a task cannot be planned now, although they could be when the task was accepted.
     #[error("the pods of the task wait for: {0}")]
     NotYet(String),
+    /// What a builder has made cannot be asked now, and a request that has changed needs it.
+    #[error("{0}")]
+    ImageUnknown(String),
     /// Objects were left for the next try.
     #[error(
         "the API server responds too slowly: the remaining objects are written at the next attempt"
@@ -205,6 +208,7 @@ impl Error {
                 .code()
                 .is_none_or(|code| matches!(code, 408 | 409 | 429 | 500..)),
             Self::NotYet(_)
+            | Self::ImageUnknown(_)
             | Self::TakesTooLong
             | Self::Gone
             | Self::AddonsUnknown
@@ -239,6 +243,7 @@ impl Error {
             }
             Self::TakesTooLong | Self::AddonsUnknown => StateReason::ServerError,
             Self::NotYet(_) => StateReason::NotAccepted,
+            Self::ImageUnknown(_) => StateReason::RequestFailed,
             Self::Gone => StateReason::NotFound,
             Self::Released { .. } => StateReason::VolumeReleased,
             Self::Superseded { .. } => StateReason::Conflict,

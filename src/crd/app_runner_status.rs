@@ -12,7 +12,7 @@ use super::{
 statuses! {
     /// The status of the service, as DescribeService of App Runner returns it.
     AppRunnerServiceStatus {
-        /// Accepted and Ready.
+        /// Accepted and Ready; Built if a builder makes its image.
         conditions: Vec<Condition>,
         /// The generation that the status describes.
         observed_generation: Option<i64>,
@@ -49,5 +49,7 @@ statuses! {
         paused: bool,
         /// The value of the annotation `ecs-operator.dev/start-deployment`.
         start_deployment: Option<String>,
+        /// The image that a builder has made, by its digest.
+        image: Option<String>,
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn kept_seconds() -> JSONSchemaProps {
 }
 
 /// What CreateService of App Runner does not have.
-pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 2] {
+pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 3] {
     let mut configuration = described(
         "An extension of this operator: how the service is scaled, as CreateAutoScalingConfiguration takes it, instead of what AutoScalingConfigurationArn names.",
         schema(Api::AutoScalingConfiguration.tree()),
@@ -48,7 +48,31 @@ pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 2] {
                 of_type("boolean"),
             ),
         ),
+        ("builtBy".to_owned(), built_by()),
     ]
+}
+
+fn built_by() -> JSONSchemaProps {
+    let kinds = ["Image", "Build"].map(|kind| JSON(kind.into()));
+    let kind = JSONSchemaProps {
+        enum_: Some(kinds.into()),
+        ..described(
+            "Image of kpack (kpack.io/v1alpha2), or Build of Shipwright (shipwright.io/v1beta1).",
+            of_type("string"),
+        )
+    };
+    let name = JSONSchemaProps {
+        max_length: Some(253),
+        min_length: Some(1),
+        ..described("Its name.", of_type("string"))
+    };
+    JSONSchemaProps {
+        required: Some(vec!["kind".to_owned(), "name".to_owned()]),
+        ..object(
+            "An extension of this operator: what builds the image of a service with CodeRepository, an object in the same namespace.",
+            [("kind", kind), ("name", name)],
+        )
+    }
 }
 
 /// What CreateSchedule does not have.

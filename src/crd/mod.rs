@@ -69,9 +69,42 @@ pub struct AppRunnerExtensions {
     /// Whether no instance runs, as after `PauseService`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
+    /// What builds the image of a service from source code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<BuiltBy>,
     /// The settings that exist only in Kubernetes: only `pod`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
+}
+
+/// The object of a builder, in the namespace of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BuiltBy {
+    /// Its kind.
+    pub kind: BuilderKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The kinds of objects that say which image they have built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BuilderKind {
+    /// `Image` of kpack (<https://github.com/buildpacks-community/kpack/blob/main/docs/image.md>).
+    Image,
+    /// `Build` of Shipwright (<https://shipwright.io/docs/build/build/>).
+    Build,
+}
+
+impl BuilderKind {
+    /// The kind, as its objects have it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "Image",
+            Self::Build => "Build",
+        }
+    }
 }
 
 /// The members of an EcsTaskDefinition's `spec` that `RegisterTaskDefinition` does not have.

@@ -11,6 +11,8 @@ use serde_json::Value;
 pub const ACCEPTED: &str = "Accepted";
 /// The tasks of the newest generation are running, and no others.
 pub const READY: &str = "Ready";
+/// What builds the image of an App Runner service has made one, and can be read.
+pub const BUILT: &str = "Built";
 /// A deployment is under way.
 pub const PROGRESSING: &str = "Progressing";
 /// The autoscaler of a service has the metrics that it needs; absent where there is no autoscaler.

@@ -164,8 +164,30 @@ fn next(before: &AppRunnerServiceStatus, asked: &RequestedStatus) -> Option<&'st
         })
     } else if asked.start_deployment.is_some() && asked.start_deployment != last.start_deployment {
         Some(START_DEPLOYMENT)
+    } else if asked.generation != last.generation {
+        Some(UPDATE_SERVICE)
     } else {
-        (asked.generation != last.generation).then_some(UPDATE_SERVICE)
+        // The first image ends the wait of the operation before.
+        let is_other = last.image.is_some() && asked.image != last.image;
+        is_other.then_some(START_DEPLOYMENT)
+    }
+}
+
+/// Returns the image that a service whose image a builder makes should run: none as long as there is none. `running` is
+/// the one that it was told to run last, and `newest` the one that the builder has made last, if that is known.
+///
+/// What runs stays until the request changes, which means what is newest then. What a builder makes later is deployed as a
+/// push is.
+#[must_use]
+pub fn built_image<'i>(
+    running: Option<&'i str>,
+    newest: Option<&'i str>,
+    is_edited: bool,
+) -> Option<&'i str> {
+    if is_edited {
+        newest.or(running)
+    } else {
+        running.or(newest)
     }
 }
 
@@ -213,7 +235,11 @@ fn state(newest: Option<&OperationStatus>, asked: &Asked<'_>) -> &'static str {
 fn id(uid: &str, type_: &str, requested: &RequestedStatus) -> String {
     let generation = requested.generation.unwrap_or(0);
     let start = requested.start_deployment.as_deref().unwrap_or_default();
-    let digest = Sha256::digest(format!("{uid}/{type_}/{generation}/{start}").as_bytes());
+    let mut what = format!("{uid}/{type_}/{generation}/{start}");
+    if let Some(image) = &requested.image {
+        what.extend(["/", image]);
+    }
+    let digest = Sha256::digest(what.as_bytes());
     let mut bytes = [0; 16];
     for (byte, of_digest) in bytes.iter_mut().zip(digest) {
         *byte = of_digest;
@@ -238,6 +264,7 @@ mod tests {
             generation: Some(generation),
             paused,
             start_deployment: (!start.is_empty()).then(|| start.to_owned()),
+            image: None,
         }
     }
 

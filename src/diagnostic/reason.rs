@@ -174,6 +174,7 @@ reasons! {
         AnomalyAlarmUnsupported => "an alarm on a band of anomaly detection triggers no scaling policy, neither in AWS nor here", "compare the metric with a Threshold";
         AppMeshUnsupported => "App Mesh is discontinued", "remove proxyConfiguration and use Service Connect or a service mesh";
         AppRunnerCpuMemory { cpu, memory } => "App Runner has no instance with the cpu {cpu} and the memory {memory}", "use 256 with 512 or 1024, 512 with 1024, 1024 with 2048, 3072 or 4096, 2048 with 4096 or 6144, 4096 with 8192, 10240 or 12288";
+        AppRunnerFileNotRead => "the settings of the program are in apprunner.yaml in the repository, which the operator does not read", "set ConfigurationSource to API, and give Port, StartCommand, variables and secrets in CodeConfigurationValues";
         AttributeValueNotALabel { value } => "{value} cannot be part of a node label", "use at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
         AutoDeployOnPublicImage => "App Runner deploys no images of ECR Public by itself", "set AutoDeploymentsEnabled to false";
         AutoScalingConfigurationUnknown { value } => "{value} is not among the documents", "give the output of aws apprunner describe-auto-scaling-configuration too, or leave AutoScalingConfigurationArn out for the default of 1 to 25 instances";
@@ -184,7 +185,7 @@ reasons! {
         CapacityProviderNameReserved { name } => "{name} begins with aws, ecs or fargate, which are names of AWS", "choose another name";
         CapacityProviderTypes => "autoScalingGroupProvider and managedInstancesProvider exclude each other", "remove one of them";
         ClassicLoadBalancerUnsupported => "Classic Load Balancers cannot be used", "create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService";
-        CodeRepositoryNeedsBuild => "source code has to be built first", "write a Dockerfile with ecs-operator apprunner dockerfile, build and push the image, and give it as ImageRepository";
+        CodeRepositoryNeedsBuild => "source code has to be built first", "write a Dockerfile with ecs-operator apprunner dockerfile, build and push the image, and give it as ImageRepository; in a cluster, builtBy of an AppRunnerService can name what builds it";
         CompletionOnEssentialContainer { condition, name } => "{condition} cannot be set on essential container {name}", "set essential: false on {name}";
         ConfidentialSandboxUnsupported => "no Kubernetes equivalent of Nitro confidential sandboxes", "use isolationMode SHARED or ISOLATED_SANDBOX, and no attestationPolicy";
         ConflictingDependencyConditions { name, condition } => "other containers wait for {name} with HEALTHY and with {condition}", "use only one: a container either keeps running or ends";
@@ -394,6 +395,7 @@ reasons! {
         AzRebalancingAtScheduleTimeOnly => "pods are spread over the zones when they are scheduled and are not moved later", "when the zone is back, restart the Deployment, or change spec.kubernetes.forceNewDeployment of the EcsService";
         BinpackNeedsSchedulerProfile => "a pod cannot ask for bin packing", "use Karpenter consolidation, or a scheduler profile with MostAllocated scoring";
         BridgeNetworkSharesPodNamespace { ports } => "the containers of a task share one network namespace{ports}", "give each container a port of its own";
+        BuilderDecidesSource { builder } => "which code is built, and how, is what {builder} says, whatever CodeRepository does", "nothing to do, as long as both say the same";
         CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "create an EcsCapacityProvider of this name, or label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "tasks are not registered in Cloud Map", "change clients to the DNS name {name}.{namespace}.svc";
         ClusterDnsReplaced => "names of Services in the cluster do not resolve, because dnsServers replace the DNS of the cluster", "remove dnsServers unless the task needs no name of the cluster";

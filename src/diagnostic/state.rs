@@ -75,6 +75,8 @@ states! {
     FiringsMissed => "A schedule was due while no operator ran; of these times only the newest starts tasks.", "Start what is missing: ecs-operator run.";
     Forbidden => "The API server forbids a request.", "Give the operator the right that the message names, or see which admission policy refuses it.";
     HealthCheckFailed => "A container fails its health check.", "See what the health check's command prints, and the log of the container.";
+    ImageBuilt => "The image that a builder has made is known.", "";
+    ImageNotBuilt => "The builder of an App Runner service has made no image yet.", "Nothing, while it builds; otherwise read what its object says.";
     ImageScanBlocked => "A deployment is held back because of what a scan of ECR has found in its images.", "Read the message: deploy an image with the fixes, or have an administrator ignore what does not matter.";
     ImageScanMissing => "A deployment has begun with an image of which it is not known what scans have found.", "Read the message: turn on scans for the repository, or give the operator the right to read their findings.";
     ImageScanPending => "A deployment waits for the scan of its images.", "Nothing: it begins when the scan is done and has not found too much, or has taken too long.";

@@ -80,6 +80,7 @@ impl Reader<'_> {
             crd::AppRunnerExtensions::default()
         };
         let body = self.body(body, Api::AppRunnerService, &mut sink);
+        let extensions = self.check_built(&body, extensions, &mut sink);
         (self.finish(body, annotations, sink), extensions)
     }
 
@@ -92,6 +93,7 @@ impl Reader<'_> {
         crd::AppRunnerExtensions {
             auto_scaling_configuration: self.own_configuration(body, sink),
             paused: self.boolean(body, "paused", sink),
+            built_by: self.built_by(body, sink),
             kubernetes: self.kubernetes_of_pods(body, sink),
         }
     }

@@ -71,7 +71,7 @@ pub(super) async fn keep(
 /// # Errors
 ///
 /// When the request fails, or the object belongs to somebody else.
-async fn find<K: Made<Scope = NamespaceResourceScope>>(
+pub(super) async fn find<K: Made<Scope = NamespaceResourceScope>>(
     cx: &Context,
     service: &AppRunnerService,
     owner: &OwnerReference,

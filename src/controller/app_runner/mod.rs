@@ -5,6 +5,8 @@
 //! objects, so that an operator can end between any two requests.
 
 mod apply;
+mod builder;
+mod built;
 mod fetch;
 mod pushes;
 mod start;
@@ -21,16 +23,18 @@ use kube::{
 
 pub(super) use self::pushes::Lookups;
 use self::{
-    apply::keep,
-    fetch::read,
+    apply::{Kept, keep},
+    built::Source,
+    fetch::{Accepted, Asked},
     pushes::{Turn, look_up, tell_begun},
-    status::{failed, followed, rejected},
+    status::{failed, followed, rejected, waiting},
 };
 use super::{
     caches::child_kind::{ChildKind, addon},
     context::Context,
     error::Error,
     kind::{OfKind, Reconciled},
+    refusal::Refusal,
     status::whole_seconds,
 };
 use crate::crd::{AppRunnerService, AppRunnerServiceStatus};
@@ -68,8 +72,8 @@ impl Reconciled for AppRunnerService {
 
     fn gone(&self, cx: &Context) {
         // The garbage collector deletes what it owns.
-        if let Some((lookups, uid)) = cx.lookups.as_ref().zip(self.meta().uid.as_ref()) {
-            lookups.forget(uid);
+        if let Some(uid) = &self.meta().uid {
+            cx.lookups.forget(uid);
         }
     }
 }
@@ -95,44 +99,120 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<A
         controller: Some(true),
         ..owner
     };
-    let before = cx.app_runner_services.latest(&service);
     let now = whole_seconds(Timestamp::now());
-    let mut accepted = match read(&cx, &service) {
+    let asked = Asked::read(&cx, &service);
+    // What is wrong is said whether there is an image or not.
+    let accepted = match asked.judge(&cx, &service, None) {
         Ok(accepted) => accepted,
-        Err(refusal) => {
-            let status = rejected(&service, &before, &refusal, now);
-            if cx.report(&*service, &before, status).await? {
-                cx.events
-                    .warning(&*service, refusal.reason, refusal.message);
-            }
-            return Ok(Action::await_change());
-        }
+        Err(refusal) => return refuse(&cx, &service, refusal, now).await,
     };
+    let Some(built_by) = asked.built_by() else {
+        return follow(&cx, &service, &owner, accepted, now).await;
+    };
+    let source = Source::of(&cx, &service, &owner, built_by.clone()).await?;
+    follow_built(&cx, &service, &owner, (&asked, source), accepted, now).await
+}
+
+/// Reports that a service is rejected.
+async fn refuse(
+    cx: &Context,
+    service: &AppRunnerService,
+    refusal: Refusal,
+    now: Timestamp,
+) -> Result<Action, Error> {
+    let before = cx.app_runner_services.latest(service);
+    let status = rejected(service, &before, &refusal, now);
+    if cx.report(service, &before, status).await? {
+        cx.events.warning(service, refusal.reason, refusal.message);
+    }
+    Ok(Action::await_change())
+}
+
+/// Brings the objects of a service to what they should be, and deploys what is pushed under the tag of its image.
+async fn follow(
+    cx: &Context,
+    service: &AppRunnerService,
+    owner: &OwnerReference,
+    mut accepted: Accepted,
+    now: Timestamp,
+) -> Result<Action, Error> {
     let mut pushed: Option<String> = None;
     loop {
-        let kept = match keep(&cx, &service, &owner, (&mut accepted, pushed.as_deref())).await {
-            Ok(kept) => kept,
-            Err(error) => {
-                if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
-                    let status = failed(&service, &before, &accepted, &error, now);
-                    if cx.report(&*service, &before, status).await? {
-                        cx.events
-                            .warning(&*service, error.reason(), error.to_string());
-                    }
-                }
-                return Err(error);
-            }
-        };
-        if let Some((image, digest)) = accepted.watched.as_ref().zip(pushed.as_ref()) {
-            tell_begun(&cx, &service, image, digest);
-        }
-        let before = cx.app_runner_services.latest(&service);
-        let status = followed(&cx, &service, &before, &accepted, &kept, now);
-        cx.report(&*service, &before, status.clone()).await?;
-        pushed = match look_up(&cx, &service, &accepted, (&kept, &status)).await {
+        let parts = (&mut accepted, None, pushed.as_deref());
+        let (kept, status) = carry_out(cx, service, owner, parts, now).await?;
+        pushed = match look_up(cx, service, &accepted, (&kept, &status)).await {
             Turn::Pushed(digest) => Some(digest),
             Turn::Nothing(None) => return Ok(Action::await_change()),
             Turn::Nothing(Some(rest)) => return Ok(Action::requeue(rest)),
         };
     }
+}
+
+/// The same for a service whose image a builder makes.
+async fn follow_built(
+    cx: &Context,
+    service: &AppRunnerService,
+    owner: &OwnerReference,
+    (asked, mut source): (&Asked, Source),
+    without_image: Accepted,
+    now: Timestamp,
+) -> Result<Action, Error> {
+    if source.image.is_none() {
+        let before = cx.app_runner_services.latest(service);
+        let status = waiting(service, &before, (&without_image, &source), now);
+        cx.report(service, &before, status).await?;
+        return Ok(Action::requeue(source.rest()));
+    }
+    let mut is_pushed = false;
+    loop {
+        let mut accepted = match asked.judge(cx, service, source.image.as_deref()) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return refuse(cx, service, refusal, now).await,
+        };
+        let parts = (&mut accepted, Some(&source), None);
+        let (kept, status) = carry_out(cx, service, owner, parts, now).await?;
+        if let Some(image) = source.image.as_ref().filter(|_| is_pushed) {
+            let why = format!("{} has built {image}", source.builder());
+            tell_begun(cx, service, &why);
+        }
+        match source.turn(cx, &accepted, (&kept, &status)) {
+            Turn::Pushed(image) => {
+                source.image = Some(image);
+                is_pushed = true;
+            }
+            Turn::Nothing(None) => return Ok(Action::await_change()),
+            Turn::Nothing(Some(rest)) => return Ok(Action::requeue(rest)),
+        }
+    }
+}
+
+/// Brings both objects to what they should be, and reports what becomes of them. `pushed` is a digest that a deployment
+/// begins for.
+async fn carry_out(
+    cx: &Context,
+    service: &AppRunnerService,
+    owner: &OwnerReference,
+    (accepted, source, pushed): (&mut Accepted, Option<&Source>, Option<&str>),
+    now: Timestamp,
+) -> Result<(Kept, AppRunnerServiceStatus), Error> {
+    let before = cx.app_runner_services.latest(service);
+    let kept = match keep(cx, service, owner, (accepted, pushed)).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
+                let status = failed(service, &before, accepted, &error, now);
+                if cx.report(service, &before, status).await? {
+                    cx.events.warning(service, error.reason(), error.to_string());
+                }
+            }
+            return Err(error);
+        }
+    };
+    if let Some((image, digest)) = accepted.watched.as_ref().zip(pushed) {
+        tell_begun(cx, service, &format!("{image} is {digest} now"));
+    }
+    let before = cx.app_runner_services.latest(service);
+    let status = followed(cx, service, &before, (accepted, source), &kept, now);
+    cx.report(service, &before, status.clone()).await?;
+    Ok((kept, status))
 }

@@ -13,7 +13,7 @@ use std::{
 use kube::ResourceExt as _;
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::{apply::Kept, fetch::Accepted};
+use super::{apply::Kept, builder::Reading, fetch::Accepted};
 use crate::{
     controller::{
         backoff::own_share,
@@ -31,13 +31,17 @@ const AT_ONCE: usize = 4;
 const BUSY: Duration = Duration::from_secs(2);
 /// How many deployments begin in a minute at most. When lookups are switched on, many tags may have moved long ago.
 const IN_A_MINUTE: usize = 10;
-/// A minute.
-const MINUTE: Duration = Duration::from_mins(1);
+/// A minute, which is also how often builders are asked if no other time is set.
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 
-/// When tags are looked up.
+/// When tags are looked up, and builders are asked for images.
 #[derive(Debug)]
 pub(in crate::controller) struct Lookups {
-    every: Duration,
+    pub(super) every: Duration,
+    /// Whether tags are looked up.
+    of_tags: bool,
+    /// What builders have said last, by the UIDs of the services.
+    readings: Mutex<HashMap<String, Reading>>,
     /// By the UIDs of the services.
     next: Mutex<HashMap<String, Next>>,
     slots: Semaphore,
@@ -54,18 +58,36 @@ struct Next {
 }
 
 impl Lookups {
-    /// Returns lookups at this interval.
-    pub(in crate::controller) fn new(every: Duration) -> Self {
+    /// Returns lookups at this interval; of no tags if there is none.
+    pub(in crate::controller) fn new(every: Option<Duration>) -> Self {
+        let of_tags = every.is_some();
         Self {
-            every,
+            every: every.unwrap_or(MINUTE),
+            of_tags,
+            readings: Mutex::default(),
             next: Mutex::default(),
             slots: Semaphore::new(AT_ONCE),
             begun: Mutex::default(),
         }
     }
 
+    /// Whether tags are looked up.
+    pub(super) const fn are_of_tags(&self) -> bool {
+        self.of_tags
+    }
+
+    /// Returns what the builder of a service has said last.
+    pub(super) fn known(&self, uid: &str) -> Option<Reading> {
+        lock(&self.readings).get(uid).cloned()
+    }
+
+    /// Records what the builder of a service says.
+    pub(super) fn know(&self, uid: &str, reading: Reading) {
+        lock(&self.readings).insert(uid.to_owned(), reading);
+    }
+
     /// Whether a deployment may begin now, which counts.
-    fn may_begin(&self, now: Instant) -> bool {
+    pub(super) fn may_begin(&self, now: Instant) -> bool {
         let mut begun = lock(&self.begun);
         begun.retain(|at| now.saturating_duration_since(*at) < MINUTE);
         let may = begun.len() < IN_A_MINUTE;
@@ -77,7 +99,7 @@ impl Lookups {
 
     /// Returns how long until a service has its next turn; none if that is now, which begins the next interval. The first
     /// turns are spread over an interval: an operator that starts must not ask for all services at once.
-    fn rest(&self, uid: &str, now: Instant) -> Option<Duration> {
+    pub(super) fn rest(&self, uid: &str, now: Instant) -> Option<Duration> {
         let mut next = lock(&self.next);
         let entry = next.entry(uid.to_owned()).or_insert_with(|| Next {
             at: now + own_share(uid, self.every),
@@ -110,12 +132,13 @@ impl Lookups {
     /// Forgets a service that is gone.
     pub(super) fn forget(&self, uid: &str) {
         lock(&self.next).remove(uid);
+        lock(&self.readings).remove(uid);
     }
 }
 
 /// What a turn has found.
 pub(super) enum Turn {
-    /// A digest that is not the one that runs.
+    /// A digest that is not the one that runs, or the image with it if a builder has made it.
     Pushed(String),
     /// Nothing. The next turn is after this time; `None` if the service has no turns.
     Nothing(Option<Duration>),
@@ -128,9 +151,8 @@ pub(super) async fn look_up(
     accepted: &Accepted,
     (kept, status): (&Kept, &AppRunnerServiceStatus),
 ) -> Turn {
-    let watched = accepted.watched.as_ref();
-    let (Some(lookups), Some(registries), Some(image)) = (&cx.lookups, &cx.registries, watched)
-    else {
+    let lookups = &cx.lookups;
+    let (Some(registries), Some(image)) = (&cx.registries, accepted.watched.as_ref()) else {
         return Turn::Nothing(None);
     };
     let nothing = Turn::Nothing(Some(lookups.every));
@@ -153,7 +175,7 @@ pub(super) async fn look_up(
     let Ok(digest) = answer else {
         return nothing;
     };
-    if digest == deployed || has_failed(cx, kept, &of_service, (image, &digest)) {
+    if digest == deployed || has_failed(cx, kept, &of_service, (image, Some(&digest))) {
         return nothing;
     }
     let now = Instant::now();
@@ -171,12 +193,13 @@ pub(super) fn deployed<'s>(service: &'s ServiceStatus, image: &str) -> Option<&'
     Some(&deployed.image_digest)
 }
 
-/// Whether the deployment that failed and was rolled back had this digest, as far as is known.
-fn has_failed(
+/// Whether the deployment that failed and was rolled back had this digest, as far as is known. An image that has one in its
+/// name has none besides.
+pub(super) fn has_failed(
     cx: &Context,
     kept: &Kept,
     status: &ServiceStatus,
-    (image, digest): (&str, &str),
+    (image, digest): (&str, Option<&str>),
 ) -> bool {
     let Some(failed) = &status.rolled_back_revision else {
         return false;
@@ -187,7 +210,7 @@ fn has_failed(
     images.is_none_or(|images| {
         images
             .get(image)
-            .is_some_and(|it| it.as_deref() == Some(digest))
+            .is_some_and(|it| it.as_deref() == digest)
     })
 }
 
@@ -210,9 +233,9 @@ fn tell(
 }
 
 /// Says that a deployment has begun because of a push.
-pub(super) fn tell_begun(cx: &Context, service: &AppRunnerService, image: &str, digest: &str) {
+pub(super) fn tell_begun(cx: &Context, service: &AppRunnerService, why: &str) {
     let name = service.name_any();
-    let note = format!("A deployment of {name} begins, because {image} is {digest} now.");
+    let note = format!("A deployment of {name} begins, because {why}.");
     cx.events
         .normal(service, StateReason::DeploymentStarted, note);
 }
@@ -224,7 +247,7 @@ mod tests {
     #[test]
     fn the_first_turns_are_spread_over_an_interval() {
         let every = Duration::from_mins(1);
-        let lookups = Lookups::new(every);
+        let lookups = Lookups::new(Some(every));
         let now = Instant::now();
         let names: Vec<String> = (0..1000).map(|number| format!("uid-{number}")).collect();
         let rests = names.iter().map(|uid| lookups.rest(uid, now));
@@ -244,13 +267,13 @@ mod tests {
 
     #[test]
     fn no_more_deployments_begin_in_a_minute_than_may() {
-        let (lookups, now) = (Lookups::new(MINUTE), Instant::now());
+        let (lookups, now) = (Lookups::new(Some(MINUTE)), Instant::now());
         let begun = (0..12).filter(|_| lookups.may_begin(now)).count();
         assert_eq!(begun, 10);
         assert!(!lookups.may_begin(now + MINUTE / 2));
         assert!(lookups.may_begin(now + MINUTE));
         // Who has to wait for others does not wait for an interval.
-        let rare = Lookups::new(Duration::from_hours(24));
+        let rare = Lookups::new(Some(Duration::from_hours(24)));
         rare.rest("a", now);
         rare.put_off("a", now + MINUTE);
         assert!(rare.rest("a", now).is_some());
@@ -259,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_said_once_until_a_lookup_succeeds() {
-        let lookups = Lookups::new(Duration::from_mins(1));
+        let lookups = Lookups::new(Some(Duration::from_mins(1)));
         lookups.rest("a", Instant::now());
         let story = [true, true, false, false, true];
         let said = story.map(|fails| lookups.has_begun_to_fail("a", fails));

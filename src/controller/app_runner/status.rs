@@ -3,7 +3,7 @@
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{apply::Kept, fetch::Accepted, pushes::deployed};
+use super::{apply::Kept, built::Source, fetch::Accepted, pushes::deployed};
 use crate::{
     controller::{
         context::Context,
@@ -34,12 +34,12 @@ fn aspect(
 fn with(
     status: AppRunnerServiceStatus,
     service: &AppRunnerService,
-    aspects: [Aspect; 2],
+    aspects: Vec<Aspect>,
     now: Timestamp,
 ) -> AppRunnerServiceStatus {
     let generation = service.meta().generation;
     AppRunnerServiceStatus {
-        conditions: conditions(aspects.into(), &status.conditions, generation, now),
+        conditions: conditions(aspects, &status.conditions, generation, now),
         observed_generation: generation,
         ..status
     }
@@ -53,7 +53,7 @@ pub(super) fn rejected(
     now: Timestamp,
 ) -> AppRunnerServiceStatus {
     let goes_on = "The spec is rejected; what an earlier one has made goes on.";
-    let aspects = [
+    let aspects = vec![
         aspect(ACCEPTED, false, refusal.reason, &*refusal.message),
         aspect(READY, false, StateReason::NotAccepted, goes_on),
     ];
@@ -77,10 +77,34 @@ pub(super) fn failed(
         warnings: read.warnings.clone(),
         ..before.clone()
     };
-    let aspects = [
+    let aspects = vec![
         accepted(),
         aspect(READY, false, error.reason(), error.to_string()),
     ];
+    with(status, service, aspects, now)
+}
+
+/// Returns the status of a service that waits for its first image.
+pub(super) fn waiting(
+    service: &AppRunnerService,
+    before: &AppRunnerServiceStatus,
+    (read, source): (&Accepted, &Source),
+    now: Timestamp,
+) -> AppRunnerServiceStatus {
+    let asked = Asked {
+        uid: service.metadata.uid.as_deref().unwrap_or_default(),
+        requested: read.requested.clone(),
+        progress: Progress::Underway,
+        has_run: false,
+    };
+    let status = AppRunnerServiceStatus {
+        warnings: read.warnings.clone(),
+        ..follow(before, asked, now)
+    };
+    let why = source.why_none();
+    let message = format!("It waits for an image: {}", why.message);
+    let mut aspects = vec![accepted(), aspect(READY, false, why.reason, message)];
+    aspects.extend(source.aspect());
     with(status, service, aspects, now)
 }
 
@@ -89,7 +113,7 @@ pub(super) fn followed(
     cx: &Context,
     service: &AppRunnerService,
     before: &AppRunnerServiceStatus,
-    read: &Accepted,
+    (read, source): (&Accepted, Option<&Source>),
     kept: &Kept,
     now: Timestamp,
 ) -> AppRunnerServiceStatus {
@@ -131,10 +155,10 @@ pub(super) fn followed(
     let refused = of_definition.map(|it| ("EcsTaskDefinition", it));
     let of_ecs = find(&of_service.conditions, ACCEPTED).filter(is_refused);
     let refused = refused.or_else(|| of_ecs.map(|it| ("EcsService", it)));
-    let aspects = match refused {
+    let mut aspects = match refused {
         Some((kind, condition)) => {
             let message = format!("{kind} {}: {}", service.name_any(), condition.message);
-            [
+            vec![
                 aspect(ACCEPTED, false, named(condition), message),
                 aspect(
                     READY,
@@ -146,9 +170,10 @@ pub(super) fn followed(
         }
         None => {
             let ready = find(&of_service.conditions, READY);
-            [accepted(), ready_of(progress, read.requested.paused, ready)]
+            vec![accepted(), ready_of(progress, read.requested.paused, ready)]
         }
     };
+    aspects.extend(source.and_then(Source::aspect));
     with(status, service, aspects, now)
 }
 

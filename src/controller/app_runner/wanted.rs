@@ -19,6 +19,8 @@ use crate::{
 const COUNT: &str = "desiredCount";
 /// The text whose change begins a deployment.
 const FORCED: &str = "/kubernetes/forceNewDeployment";
+/// The image of a task definition.
+const IMAGE: &str = "/containerDefinitions/0/image";
 
 /// How many digits of a digest distinguish what is converted.
 const DIGITS: usize = 20;
@@ -26,11 +28,34 @@ const DIGITS: usize = 20;
 /// What an object was converted from and to. It stays as it is until its AppRunnerService changes: other versions and
 /// settings of the operator may convert the same request differently, and begin no deployment because of it.
 #[derive(Deserialize, Serialize)]
-struct Converted {
+pub(super) struct Converted {
     /// A digest of what the AppRunnerService asks for.
-    from: String,
+    pub(super) from: String,
     /// The spec.
     to: Value,
+}
+
+impl Converted {
+    /// The image of the container, if this is a task definition.
+    pub(super) fn image(&self) -> Option<&str> {
+        self.to.pointer(IMAGE)?.as_str()
+    }
+}
+
+/// Returns what an object was converted from and to, if that is known.
+pub(super) fn converted(object: &impl Made) -> Option<Converted> {
+    let text = object.annotations().get(CONVERTED)?;
+    serde_json::from_str(text).ok()
+}
+
+/// What changes of something that was converted already.
+#[derive(Clone, Copy)]
+enum Pushed<'a> {
+    Nothing,
+    /// The text of a service that begins a deployment.
+    Text(&'a str),
+    /// The image of a task definition.
+    Image(&'a str),
 }
 
 /// A kind that App Runner services make objects of.
@@ -106,12 +131,15 @@ pub(super) fn wanted(
     let from = asked_for(service);
     // Nothing else changes because of a push.
     let start = &accepted.start;
-    let pushed = start.text.as_deref().filter(|_| start.is_of_push);
+    let text = start.text.as_deref().filter(|_| start.is_of_push);
+    let text = text.map_or(Pushed::Nothing, Pushed::Text);
+    let image = accepted.requested.image.as_deref();
+    let image = image.map_or(Pushed::Nothing, Pushed::Image);
     let definition = object("EcsTaskDefinition", &Map::new(), of_definition);
     let of_ecs = object("EcsService", &settings, of_service);
     Ok([
-        definition.converted_once(&from, live.0, None),
-        of_ecs.converted_once(&from, live.1, pushed),
+        definition.converted_once(&from, live.0, image),
+        of_ecs.converted_once(&from, live.1, text),
     ])
 }
 
@@ -122,7 +150,7 @@ pub(super) fn forced(service: &EcsService) -> Option<String> {
 }
 
 /// Returns a digest of what an App Runner service asks for.
-fn asked_for(service: &AppRunnerService) -> String {
+pub(super) fn asked_for(service: &AppRunnerService) -> String {
     let annotations = service.annotations().iter();
     let annotations: Map<String, Value> = annotations
         .filter(|(name, _)| is_setting(name) || *name == START_DEPLOYMENT)
@@ -132,32 +160,34 @@ fn asked_for(service: &AppRunnerService) -> String {
     hex_digest(format!("{} {annotations}", service.spec.text()), DIGITS)
 }
 
-/// Returns a spec whose text begins a deployment that a push has started.
-fn with_text(mut spec: Value, pushed: Option<&str>) -> Value {
-    if let (Some(text), Value::Object(members)) = (pushed, &mut spec) {
-        let kubernetes = members
-            .entry("kubernetes")
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Value::Object(kubernetes) = kubernetes {
-            kubernetes.insert("forceNewDeployment".to_owned(), text.into());
+/// Returns a spec with what a push changes.
+fn with_push(mut spec: Value, pushed: Pushed<'_>) -> Value {
+    match (pushed, &mut spec) {
+        (Pushed::Text(text), Value::Object(members)) => {
+            let kubernetes = members
+                .entry("kubernetes")
+                .or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(kubernetes) = kubernetes {
+                kubernetes.insert("forceNewDeployment".to_owned(), text.into());
+            }
         }
+        (Pushed::Image(image), spec) => {
+            if let Some(of_container) = spec.pointer_mut(IMAGE) {
+                *of_container = image.into();
+            }
+        }
+        _ => {}
     }
     spec
 }
 
 impl Wanted {
     /// Returns the object with the spec that it was converted to when what it is made of has last changed, if it is `live`,
-    /// but with the text of a push.
-    fn converted_once(
-        mut self,
-        from: &str,
-        live: Option<&impl Made>,
-        pushed: Option<&str>,
-    ) -> Self {
-        let text = live.and_then(|live| live.annotations().get(CONVERTED));
-        let known = text.and_then(|text| serde_json::from_str::<Converted>(text).ok());
+    /// but with what a push changes.
+    fn converted_once(mut self, from: &str, live: Option<&impl Made>, pushed: Pushed<'_>) -> Self {
+        let known = live.and_then(converted);
         let spec = match known.filter(|known| known.from == from) {
-            Some(known) => with_text(known.to, pushed),
+            Some(known) => with_push(known.to, pushed),
             None => self.spec().clone(),
         };
         let converted = json!(Converted {
@@ -340,7 +370,7 @@ mod tests {
                 "spec": {"target": target},
             }),
         };
-        let first = converted(70).converted_once("a", None::<&EcsService>, None);
+        let first = converted(70).converted_once("a", None::<&EcsService>, Pushed::Nothing);
         let live = |wanted: &Wanted, spec: Value| {
             let annotation = &wanted.body["metadata"]["annotations"][CONVERTED];
             made(spec, json!({CONVERTED: annotation}))
@@ -348,30 +378,30 @@ mod tests {
         let running = live(&first, json!({"target": 70}));
         assert!(!first.differs(&running));
 
-        let again = converted(80).converted_once("a", Some(&running), None);
+        let again = converted(80).converted_once("a", Some(&running), Pushed::Nothing);
         assert!(!again.differs(&running));
         // What somebody edits is put back to what it was converted to then.
         let edited = live(&first, json!({"target": 50}));
-        let back = converted(80).converted_once("a", Some(&edited), None);
+        let back = converted(80).converted_once("a", Some(&edited), Pushed::Nothing);
         assert!(back.differs(&edited));
         assert_eq!(back.spec(), &json!({"target": 70}));
 
         // A push changes what begins a deployment, and nothing else.
-        let pushed = converted(80).converted_once("a", Some(&running), Some("sha256:0a"));
+        let pushed = converted(80).converted_once("a", Some(&running), Pushed::Text("sha256:0a"));
         let expected = json!({"target": 70, "kubernetes": {"forceNewDeployment": "sha256:0a"}});
         assert_eq!(pushed.spec(), &expected);
         let again = live(&pushed, expected);
-        let after = converted(80).converted_once("a", Some(&again), Some("sha256:0a"));
+        let after = converted(80).converted_once("a", Some(&again), Pushed::Text("sha256:0a"));
         assert!(!after.differs(&again));
 
-        let changed = converted(80).converted_once("b", Some(&running), None);
+        let changed = converted(80).converted_once("b", Some(&running), Pushed::Nothing);
         assert!(changed.differs(&running));
         assert_eq!(changed.spec(), &json!({"target": 80}));
         // Without the annotation, it is converted as today, and gets one.
         let bare = made(json!({"target": 80}), json!({}));
         assert!(
             converted(80)
-                .converted_once("b", Some(&bare), None)
+                .converted_once("b", Some(&bare), Pushed::Nothing)
                 .differs(&bare)
         );
     }

@@ -192,7 +192,7 @@ impl Operator {
         cx.event_queue = options.event_queue.clone();
         cx.registries = options.registries.clone().map(Registries::new);
         cx.scan_rules.clone_from(&options.scan_rules);
-        cx.lookups = options.auto_deployments.map(Lookups::new);
+        cx.lookups = Lookups::new(options.auto_deployments);
         cx.addons_known.store(cluster.knows_all(), Ordering::SeqCst);
         Ok(Self {
             cx: Arc::new(cx),
