@@ -108,12 +108,15 @@ mod tests {
         assert_eq!(container["image"], image);
         assert_eq!(container["command"], json!(["python", "app.py"]));
         assert_eq!(container["portMappings"], json!([{"containerPort": 8000}]));
-        let expected = json!([{"name": "PORT", "value": "8000"}, {"name": "STAGE", "value": "prod"}]);
+        let expected =
+            json!([{"name": "PORT", "value": "8000"}, {"name": "STAGE", "value": "prod"}]);
         assert_eq!(container["environment"], expected);
         assert_eq!(container["secrets"][0]["name"], "KEY");
         assert!(checked.notes.has(Reason::ImageOutsideEcr));
         let notes = of_source(&checked.notes);
-        assert!(!notes.has(Reason::ImageOutsideEcr) && !notes.has(Reason::AutoDeploymentsNotWatched));
+        assert!(
+            !notes.has(Reason::ImageOutsideEcr) && !notes.has(Reason::AutoDeploymentsNotWatched)
+        );
     }
 
     #[test]

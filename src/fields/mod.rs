@@ -22,7 +22,9 @@ use crate::diagnostic::Reason;
 /// Reasons that apply to any field, or to a document as a whole.
 pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::AmbiguousDocument,
+    Reason::AppRunnerFileNotRead,
     Reason::AppRunnerServicePaused,
+    Reason::BuilderDecidesSource,
     Reason::ConflictingObjects,
     Reason::ContainerListOnly,
     Reason::DescribeFailure,

@@ -67,28 +67,28 @@ fn automatic(image: &str, count: u32) -> Value {
 }
 
 /// Waits until the newest operations are these.
-async fn until_operations(bed: &Bed, expected: &[&str]) -> Value {
+pub async fn until_operations(bed: &Bed, name: &str, expected: &[&str]) -> Value {
     let what = expected.join(", ");
-    bed.until("AppRunnerService", "hello", &what, |object| {
+    bed.until("AppRunnerService", name, &what, |object| {
         let found = operations(object);
         found.len() >= expected.len() && found.iter().zip(expected).all(|(it, other)| it == other)
     })
     .await
 }
 
-async fn operations_at_rest(bed: &Bed) -> Vec<String> {
+pub async fn operations_at_rest(bed: &Bed, name: &str) -> Vec<String> {
     let services = bed.resources("AppRunnerService");
     at_rest("the operations", async || {
-        operations(&json!(services.get("hello").await.unwrap()))
+        operations(&json!(services.get(name).await.unwrap()))
     })
     .await
 }
 
-async fn edit(bed: &Bed, patch: Value) {
+pub async fn edit(bed: &Bed, name: &str, patch: Value) {
     let services = bed.resources("AppRunnerService");
     let patch = Patch::Merge(patch);
     services
-        .patch("hello", &PatchParams::default(), &patch)
+        .patch(name, &PatchParams::default(), &patch)
         .await
         .unwrap();
 }
@@ -104,7 +104,7 @@ async fn a_push_is_deployed_also_one_while_no_operator_ran() {
     let bed = Bed::new(&pushed.plane.kubeconfig(), "pushes").await;
     bed.must_apply("AppRunnerService", "hello", automatic(&pushed.tagged, 2))
         .await;
-    let object = until_operations(&bed, &[CREATED]).await;
+    let object = until_operations(&bed, "hello", &[CREATED]).await;
     let warnings = object["status"]["warnings"].to_string();
     assert!(
         !warnings.contains("AutoDeploymentsNotWatched"),
@@ -113,7 +113,7 @@ async fn a_push_is_deployed_also_one_while_no_operator_ran() {
 
     let second = pushed.push("second").await;
     runs((&bed, "hello"), &second).await;
-    until_operations(&bed, &[DEPLOYED, CREATED]).await;
+    until_operations(&bed, "hello", &[DEPLOYED, CREATED]).await;
     let (_, digest) = second.split_once('@').unwrap();
     let expected = format!("because {} is {digest} now", pushed.tagged);
     until("the event", LIMIT, async || {
@@ -126,27 +126,27 @@ async fn a_push_is_deployed_also_one_while_no_operator_ran() {
 
     // A deployment by hand is another one, and does not have the digest begin one again.
     let start = json!({"metadata": {"annotations": {"ecs-operator.dev/start-deployment": "1"}}});
-    edit(&bed, start).await;
-    until_operations(&bed, &[DEPLOYED, DEPLOYED, CREATED]).await;
+    edit(&bed, "hello", start).await;
+    until_operations(&bed, "hello", &[DEPLOYED, DEPLOYED, CREATED]).await;
     let third = pushed.push("third").await;
     runs((&bed, "hello"), &third).await;
     let all = [DEPLOYED, DEPLOYED, DEPLOYED, CREATED];
-    until_operations(&bed, &all).await;
+    until_operations(&bed, "hello", &all).await;
 
     drop(operator);
     let fourth = pushed.push("fourth").await;
     let _operator = pushed.operator().await;
     runs((&bed, "hello"), &fourth).await;
-    until_operations(&bed, &[&[DEPLOYED], &all[..]].concat()).await;
-    assert_eq!(operations_at_rest(&bed).await.len(), 5);
+    until_operations(&bed, "hello", &[&[DEPLOYED], &all[..]].concat()).await;
+    assert_eq!(operations_at_rest(&bed, "hello").await.len(), 5);
 
     // While it is paused, nothing is deployed.
-    edit(&bed, json!({"spec": {"paused": true}})).await;
+    edit(&bed, "hello", json!({"spec": {"paused": true}})).await;
     until_status(&bed, "hello", "PAUSED").await;
     let fifth = pushed.push("fifth").await;
-    let paused = operations_at_rest(&bed).await;
+    let paused = operations_at_rest(&bed, "hello").await;
     assert_eq!(paused[0], "PAUSE_SERVICE SUCCEEDED");
-    edit(&bed, json!({"spec": {"paused": false}})).await;
+    edit(&bed, "hello", json!({"spec": {"paused": false}})).await;
     runs((&bed, "hello"), &fifth).await;
 }
 
@@ -165,22 +165,25 @@ async fn a_push_that_fails_is_rolled_back_and_not_tried_again() {
         }
     };
     run(&first).await;
-    until_operations(&bed, &[CREATED]).await;
+    until_operations(&bed, "hello", &[CREATED]).await;
 
     let second = pushed.push("second").await;
     fail(&bed, "hello", &second).await;
     let rolled_back = "START_DEPLOYMENT ROLLBACK_SUCCEEDED";
-    until_operations(&bed, &[rolled_back, CREATED]).await;
-    assert_eq!(operations_at_rest(&bed).await, [rolled_back, CREATED]);
+    until_operations(&bed, "hello", &[rolled_back, CREATED]).await;
+    assert_eq!(
+        operations_at_rest(&bed, "hello").await,
+        [rolled_back, CREATED]
+    );
     runs((&bed, "hello"), &first).await;
 
     let third = pushed.push("third").await;
     run(&third).await;
-    until_operations(&bed, &[DEPLOYED, rolled_back, CREATED]).await;
+    until_operations(&bed, "hello", &[DEPLOYED, rolled_back, CREATED]).await;
 }
 
 /// The status of a pod whose container runs.
-fn running(pod: &Pod) -> Value {
+pub fn running(pod: &Pod) -> Value {
     let since = "2026-01-01T00:00:00Z";
     let container = &pod.spec.as_ref().unwrap().containers[0];
     let types = ["Ready", "ContainersReady"];

@@ -17,6 +17,7 @@
 mod app_runner;
 mod auto_deployments;
 mod aws;
+mod built_services;
 mod buses;
 mod capacity;
 mod cloud_watch;

@@ -108,6 +108,21 @@
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshots]
   verbs: [get, list, watch, create, patch, delete]
+{{- if .Values.builders.kpack }}
+# Images of kpack, which AppRunnerServices name in builtBy.
+- apiGroups: [kpack.io]
+  resources: [images]
+  verbs: [get]
+{{- end }}
+{{- if .Values.builders.shipwright }}
+# Builds of Shipwright, which AppRunnerServices name in builtBy, and their runs.
+- apiGroups: [shipwright.io]
+  resources: [builds]
+  verbs: [get]
+- apiGroups: [shipwright.io]
+  resources: [buildruns]
+  verbs: [get, list]
+{{- end }}
 # Events of the objects above.
 - apiGroups: [events.k8s.io]
   resources: [events]

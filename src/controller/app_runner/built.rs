@@ -16,12 +16,7 @@ use super::{
     wanted::{asked_for, converted},
 };
 use crate::{
-    controller::{
-        context::Context,
-        error::Error,
-        kind::Reconciled as _,
-        status::Aspect,
-    },
+    controller::{context::Context, error::Error, kind::Reconciled as _, status::Aspect},
     crd::{AppRunnerService, AppRunnerServiceStatus, BUILT, BuiltBy, EcsTaskDefinition},
     decide::app_runner::{RUNNING, built_image},
     diagnostic::StateReason,
@@ -103,11 +98,13 @@ impl Source {
                 (holds, unbuilt.reason, message)
             }
             Ok(newest) if Some(newest) == self.image.as_ref() => {
-                let message = format!("The service is told to run what {builder} has built: {newest}");
+                let message =
+                    format!("The service is told to run what {builder} has built: {newest}");
                 (Some(true), StateReason::ImageBuilt, message)
             }
             Ok(newest) => {
-                let message = format!("{builder} has built an image that is not deployed: {newest}");
+                let message =
+                    format!("{builder} has built an image that is not deployed: {newest}");
                 (Some(true), StateReason::ImageBuilt, message)
             }
         };

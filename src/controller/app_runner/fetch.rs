@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// What stands for the image of a service as long as a builder has made none.
-const NO_IMAGE: &str = "no.image.invalid/yet@sha256:0000000000000000000000000000000000000000000000000000000000000000";
+const NO_IMAGE: &str =
+    "no.image.invalid/yet@sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What an App Runner service says.
 pub(super) struct Asked {

@@ -202,7 +202,8 @@ async fn carry_out(
             if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
                 let status = failed(service, &before, accepted, &error, now);
                 if cx.report(service, &before, status).await? {
-                    cx.events.warning(service, error.reason(), error.to_string());
+                    cx.events
+                        .warning(service, error.reason(), error.to_string());
                 }
             }
             return Err(error);

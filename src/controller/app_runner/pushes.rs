@@ -207,11 +207,7 @@ pub(super) fn has_failed(
     let revisions = cx.service_revisions.of(&kept.service);
     let failed = revisions.iter().find(|revision| revision.id == *failed);
     let images = failed.map(|failed| failed.kept.images());
-    images.is_none_or(|images| {
-        images
-            .get(image)
-            .is_some_and(|it| it.as_deref() == digest)
-    })
+    images.is_none_or(|images| images.get(image).is_some_and(|it| it.as_deref() == digest))
 }
 
 /// Says that a lookup has failed, if it is the first one in a row.

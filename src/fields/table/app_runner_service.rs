@@ -26,6 +26,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "URL of the repository.",
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "CodeRepository",
         ..FIELD
     },
@@ -35,6 +36,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["BRANCH"], ..Limits::NONE },
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "SourceCodeVersion",
         ..FIELD
     },
@@ -43,6 +45,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Name of the branch.",
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "SourceCodeVersion",
         ..FIELD
     },
@@ -52,6 +55,7 @@ pub(super) const FIELDS: &[Field] = &[
         limits: Limits { values: &["REPOSITORY", "API"], ..Limits::NONE },
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes API; REPOSITORY: `AppRunnerFileNotRead`",
         shape: "CodeConfiguration",
         ..FIELD
     },
@@ -62,6 +66,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
         target: "nothing; `ecs-operator apprunner dockerfile` makes it `FROM`",
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -71,6 +76,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
         target: "nothing; `ecs-operator apprunner dockerfile` makes it `RUN`",
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -80,6 +86,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
         target: "nothing; `ecs-operator apprunner dockerfile` makes it `CMD`",
+        rule: "an AppRunnerService with `builtBy` takes it as that of `ImageConfiguration`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -90,6 +97,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
         target: "nothing; `ecs-operator apprunner dockerfile` makes it `EXPOSE`",
+        rule: "an AppRunnerService with `builtBy` takes it as that of `ImageConfiguration`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -100,6 +108,7 @@ pub(super) const FIELDS: &[Field] = &[
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
         target: "nothing; `ecs-operator apprunner dockerfile` makes it `ENV`",
+        rule: "an AppRunnerService with `builtBy` takes it as that of `ImageConfiguration`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -109,6 +118,7 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::StringMap,
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it as that of `ImageConfiguration`",
         shape: "CodeConfigurationValues",
         ..FIELD
     },
@@ -117,6 +127,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Folder of the repository that has the code.",
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "CodeRepository",
         ..FIELD
     },
@@ -190,7 +201,7 @@ pub(super) const FIELDS: &[Field] = &[
         kind: Kind::Boolean,
         outcome: Outcome::Warned,
         reasons: &[Reason::AutoDeploymentsNotWatched, Reason::AutoDeployOnPublicImage],
-        rule: "true: `AutoDeploymentsNotWatched`, except for an AppRunnerService whose tag the operator looks up; true with ECR_PUBLIC: `AutoDeployOnPublicImage`",
+        rule: "true: `AutoDeploymentsNotWatched`, except for an AppRunnerService whose tag the operator looks up, or with `builtBy`; true with ECR_PUBLIC: `AutoDeployOnPublicImage`",
         shape: "SourceConfiguration",
         ..FIELD
     },
@@ -199,6 +210,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "ARN of the connection to the provider of the source code.",
         outcome: Outcome::Rejected,
         reasons: &[Reason::CodeRepositoryNeedsBuild],
+        rule: "an AppRunnerService with `builtBy` takes it, and it has no effect: `BuilderDecidesSource`",
         shape: "AuthenticationConfiguration",
         ..FIELD
     },
