@@ -5,6 +5,7 @@ use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    input::AppRunnerInput,
     settings::Settings,
 };
 
@@ -13,12 +14,13 @@ const ALB: &str = "alb";
 
 /// Returns the load balancer of a service; none for a private one that could not be kept private.
 pub(super) fn expose(
-    request: &ecs::AppRunnerService,
+    input: &AppRunnerInput,
     name: &str,
     port: i64,
     settings: &Settings,
     sink: &mut Diagnostics,
 ) -> Option<crd::Expose> {
+    let request = &input.request;
     let network = request.network_configuration.as_ref();
     let path = root().field("NetworkConfiguration");
     if network.is_some_and(|it| it.ip_address_type.as_deref() == Some("DUAL_STACK")) {
@@ -45,8 +47,26 @@ pub(super) fn expose(
         container_name: Some(name.to_owned()),
         container_port: Some(port),
         scheme: (!is_public).then(|| "internal".to_owned()),
+        hosts: hosts(&input.extensions.custom_domains),
         ..crd::Expose::default()
     })
+}
+
+/// Returns the host names of custom domains, each once.
+fn hosts(domains: &[crd::CustomDomain]) -> Vec<String> {
+    let mut hosts: Vec<String> = Vec::new();
+    for domain in domains {
+        let name = &domain.domain_name;
+        // A wildcard stands for `www` too.
+        let has_www = domain.enable_www_subdomain != Some(false) && !name.starts_with("*.");
+        let www = has_www.then(|| format!("www.{name}"));
+        for host in [Some(name.clone()), www].into_iter().flatten() {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+    }
+    hosts
 }
 
 /// Says that an Application Load Balancer checks instances by itself, unless its check is that of the service.

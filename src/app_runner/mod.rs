@@ -104,7 +104,7 @@ pub fn equivalent(input: &AppRunnerInput, settings: &Settings) -> Equivalent {
     let size = size::size(&input.request, &mut sink);
     let probes = probes::probes(&input.request, &name, port, &mut sink);
     let scaled = scaling::scaled(input, settings, &mut sink);
-    let expose = exposure::expose(&input.request, &name, port, settings, &mut sink);
+    let expose = exposure::expose(input, &name, port, settings, &mut sink);
     let definition = ecs::TaskDefinition {
         family: Some(name.clone()),
         network_mode: Some("awsvpc".to_owned()),

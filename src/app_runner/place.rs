@@ -130,6 +130,9 @@ fn of_service(segments: &[Segment], input: &AppRunnerInput) -> FieldPath {
                 Segment::Element(index) => path.index(*index),
             })
         }
+        (Some(&"kubernetes"), [_, _, Segment::Member(part), ..]) if part == "hosts" => {
+            root().field("CustomDomains")
+        }
         (Some(&"kubernetes"), _) => {
             let ingress = network.field("IngressConfiguration");
             ingress.field("IsPubliclyAccessible")

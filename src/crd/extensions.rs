@@ -32,7 +32,7 @@ pub(super) fn kept_seconds() -> JSONSchemaProps {
 }
 
 /// What CreateService of App Runner does not have.
-pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 3] {
+pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 4] {
     let mut configuration = described(
         "An extension of this operator: how the service is scaled, as CreateAutoScalingConfiguration takes it, instead of what AutoScalingConfigurationArn names.",
         schema(Api::AutoScalingConfiguration.tree()),
@@ -49,7 +49,31 @@ pub(super) fn app_runner_extensions() -> [(String, JSONSchemaProps); 3] {
             ),
         ),
         ("builtBy".to_owned(), built_by()),
+        ("CustomDomains".to_owned(), custom_domains()),
     ]
+}
+
+fn custom_domains() -> JSONSchemaProps {
+    let name = JSONSchemaProps {
+        max_length: Some(255),
+        min_length: Some(1),
+        ..described("The domain, or *. and a domain.", of_type("string"))
+    };
+    let www = described(
+        "Whether www. before the domain is one too. Default: true.",
+        of_type("boolean"),
+    );
+    let domain = JSONSchemaProps {
+        required: Some(vec!["DomainName".to_owned()]),
+        ..object(
+            "A domain.",
+            [("DomainName", name), ("EnableWWWSubdomain", www)],
+        )
+    };
+    described(
+        "An extension of this operator: the domains that requests come to, as AssociateCustomDomain takes them. Each is a host of the Ingress.",
+        list(domain, Some(25)),
+    )
 }
 
 fn built_by() -> JSONSchemaProps {

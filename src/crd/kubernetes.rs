@@ -42,6 +42,9 @@ pub struct Expose {
     /// ARNs of the certificates with which the load balancer serves HTTPS or TLS.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificate_arns: Vec<String>,
+    /// Host names that an `alb` load balancer answers for; without any, it answers for all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
 }
 
 impl Expose {

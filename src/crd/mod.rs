@@ -72,9 +72,24 @@ pub struct AppRunnerExtensions {
     /// What builds the image of a service from source code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub built_by: Option<BuiltBy>,
+    /// The domains that requests come to, as `AssociateCustomDomain` takes them.
+    #[serde(rename = "CustomDomains", skip_serializing_if = "Vec::is_empty")]
+    pub custom_domains: Vec<CustomDomain>,
     /// The settings that exist only in Kubernetes: only `pod`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<Kubernetes>,
+}
+
+/// A domain that requests to a service come to
+/// (<https://docs.aws.amazon.com/apprunner/latest/api/API_AssociateCustomDomain.html>).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CustomDomain {
+    /// The domain, or `*.` and a domain.
+    pub domain_name: String,
+    /// Whether `www.` before it is one too. Default: true.
+    #[serde(rename = "EnableWWWSubdomain", skip_serializing_if = "Option::is_none")]
+    pub enable_www_subdomain: Option<bool>,
 }
 
 /// The object of a builder, in the namespace of the service.

@@ -94,6 +94,7 @@ impl Reader<'_> {
             auto_scaling_configuration: self.own_configuration(body, sink),
             paused: self.boolean(body, "paused", sink),
             built_by: self.built_by(body, sink),
+            custom_domains: self.custom_domains(body, sink),
             kubernetes: self.kubernetes_of_pods(body, sink),
         }
     }

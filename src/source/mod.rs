@@ -43,6 +43,7 @@ mod app_runner;
 mod auto_scaling;
 mod built_by;
 mod catalog;
+mod custom_domains;
 mod de;
 mod deployment;
 mod document;

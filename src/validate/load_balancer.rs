@@ -1,12 +1,17 @@
 //! Target groups, and the operator's extension to expose a service.
 
-use super::{Container, NetworkMode, Port, Protocol, TaskDefinition};
+use std::net::IpAddr;
+
+use super::{Container, NetworkMode, Port, Protocol, TaskDefinition, hosts::is_dns_name};
 use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::{Addon, Settings},
 };
+
+/// The most characters of a host name.
+const LONGEST_HOST: usize = 253;
 
 /// One entry of `loadBalancers`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub struct Expose {
     pub internal: bool,
     /// ACM certificates of the secure listener.
     pub certificate_arns: Vec<String>,
+    /// The host names that it answers for; empty for all.
+    pub hosts: Vec<String>,
 }
 
 /// The load balancer that exposes a service.
@@ -270,6 +277,7 @@ pub(crate) fn validate_expose(
         path: route,
         scheme,
         certificate_arns,
+        hosts,
     } = raw;
     if r#type.is_none() {
         sink.report(path.field("type"), required("type"));
@@ -301,6 +309,7 @@ pub(crate) fn validate_expose(
             },
         );
     }
+    check_hosts(hosts, network, &path.field("hosts"), sink);
     let port = mapped_port(
         container_name.as_deref(),
         *container_port,
@@ -320,7 +329,41 @@ pub(crate) fn validate_expose(
         protocol: port.protocol,
         internal,
         certificate_arns: certificate_arns.clone(),
+        hosts: hosts.clone(),
     })
+}
+
+/// Rejects host names that an Ingress cannot have.
+fn check_hosts(hosts: &[String], network: bool, path: &FieldPath, sink: &mut Diagnostics) {
+    for (index, host) in hosts.iter().enumerate() {
+        let is_twice = hosts.iter().take(index).any(|other| other == host);
+        let allowed = if network {
+            "only type alb has hosts"
+        } else if !is_host(host) {
+            NO_HOST
+        } else if is_twice {
+            "each host can be given once"
+        } else {
+            continue;
+        };
+        let message = Message::InvalidValue {
+            value: host.clone(),
+            allowed: allowed.to_owned(),
+        };
+        sink.report(path.index(index), message);
+    }
+}
+
+/// What is said of text that is no host name.
+pub(crate) const NO_HOST: &str =
+    "must be a DNS name in lower case, such as shop.example.com or *.example.com";
+
+/// Whether an Ingress can have a host name, which can have `*` as its first label
+/// (<https://kubernetes.io/docs/concepts/services-networking/ingress/#hostname-wildcards>).
+#[must_use]
+pub(crate) fn is_host(name: &str) -> bool {
+    let rest = name.strip_prefix("*.").unwrap_or(name);
+    is_dns_name(rest) && name.len() <= LONGEST_HOST && name.parse::<IpAddr>().is_err()
 }
 
 /// Whether `value` is the second of two allowed words; the first is the default.

@@ -150,7 +150,7 @@ async fn start(plane: &ControlPlane) -> Operator {
 fn api(bed: &Bed, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
     let of = GroupVersionKind::gvk(group, version, kind);
     let of = ApiResource::from_gvk_with_plural(&of, &format!("{}s", kind.to_lowercase()));
-    Api::namespaced_with(bed.client.clone(), &bed.namespace, &of)
+    Api::namespaced_with(bed.client.clone(), bed.namespace.name(), &of)
 }
 
 fn images_of(bed: &Bed) -> Api<DynamicObject> {

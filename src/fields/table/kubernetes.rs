@@ -83,6 +83,16 @@ pub(super) const FIELDS: &[Field] = &[
         ..FIELD
     },
     Field {
+        path: "expose.hosts[]",
+        is: "Host names that an `alb` load balancer answers for; without any, it answers for all.",
+        outcome: Outcome::Translated,
+        reasons: &[Reason::InvalidValue],
+        target: "Ingress `rules[].host`",
+        rule: "with the class `alb` the listener is HTTPS, with the certificates that ACM has for these names if none are given; no host name, one that is there twice, or any with `nlb`: `InvalidValue`",
+        extension: true,
+        ..FIELD
+    },
+    Field {
         path: "pod.labels",
         is: "Labels of the pods, as text by key.",
         kind: Kind::StringMap,
@@ -347,6 +357,7 @@ pub(super) const MEMBERS: &[Member] = &[
     Member { path: "expose.containerName", required: true, ..MEMBER },
     Member { path: "expose.containerPort", required: true, ..MEMBER },
     Member { path: "expose.certificateArns", is: "ARNs of the certificates with which the load balancer serves HTTPS or TLS.", ..MEMBER },
+    Member { path: "expose.hosts", is: "Host names that an `alb` load balancer answers for; without any, it answers for all.", max_items: Some(50), ..MEMBER },
     Member { path: "pod", is: "What the pods have beyond the fields of ECS, in the spelling of Kubernetes (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec).", ..MEMBER },
     Member { path: "pod.volumes", is: "Volumes with one of the sources below; `patch` takes any other source.", ..MEMBER },
     Member { path: "pod.volumes[].name", required: true, ..MEMBER },

@@ -266,20 +266,25 @@ fn ingress(cx: &Context<'_>, expose: &Expose, path: &str, service: String, port:
         }),
         resource: None,
     };
+    let rule = |host: Option<&String>| IngressRule {
+        host: host.cloned(),
+        http: Some(HTTPIngressRuleValue {
+            paths: vec![HTTPIngressPath {
+                path: Some(path.to_owned()),
+                path_type: "Prefix".to_owned(),
+                backend: backend.clone(),
+            }],
+        }),
+    };
+    let mut rules: Vec<IngressRule> = expose.hosts.iter().map(|host| rule(Some(host))).collect();
+    if rules.is_empty() {
+        rules.push(rule(None));
+    }
     Object::Ingress(Ingress {
         metadata,
         spec: Some(IngressSpec {
             ingress_class_name: (!class.is_empty()).then(|| class.clone()),
-            rules: Some(vec![IngressRule {
-                host: None,
-                http: Some(HTTPIngressRuleValue {
-                    paths: vec![HTTPIngressPath {
-                        path: Some(path.to_owned()),
-                        path_type: "Prefix".to_owned(),
-                        backend,
-                    }],
-                }),
-            }]),
+            rules: Some(rules),
             ..IngressSpec::default()
         }),
         status: None,
@@ -307,6 +312,10 @@ fn alb_annotations(cx: &Context<'_>, expose: &Expose) -> BTreeMap<String, String
             format!("{ALB}/certificate-arn"),
             expose.certificate_arns.join(","),
         );
+    }
+    // Without ARNs, the controller takes the certificates that ACM has for the hosts
+    // (<https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/ingress/cert_discovery/>).
+    if !expose.certificate_arns.is_empty() || !expose.hosts.is_empty() {
         annotations.insert(
             format!("{ALB}/listen-ports"),
             json!([{"HTTPS": 443}]).to_string(),
