@@ -19,6 +19,8 @@ statuses! {
         /// RUNNING, OPERATION_IN_PROGRESS, PAUSED, or CREATE_FAILED if nothing of it has ever run; absent as long as no
         /// spec of it was accepted.
         status: Option<String>,
+        /// The host that it is reached by: its first custom domain, else the address of its Ingress.
+        service_url: Option<String>,
         /// What was done to it, newest first, at most 10, as ListOperations returns it.
         operations: Vec<OperationStatus>,
         /// What the newest operation was for.

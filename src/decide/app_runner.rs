@@ -412,6 +412,48 @@ mod tests {
     }
 
     #[test]
+    fn what_a_builder_makes_is_run_when_it_is_asked_for() {
+        let (a, b) = (Some("a"), Some("b"));
+        for (running, newest, is_edited, expected) in [
+            (None, None, false, None),
+            (None, a, false, a),
+            (a, None, false, a),
+            (a, b, false, a),
+            (a, b, true, b),
+            // It is gone, or has built nothing.
+            (a, None, true, a),
+            (None, None, true, None),
+        ] {
+            let found = built_image(running, newest, is_edited);
+            assert_eq!(found, expected, "{running:?} {newest:?} {is_edited}");
+        }
+        let with = |generation: i64, image: Option<&str>| RequestedStatus {
+            image: image.map(str::to_owned),
+            ..requested(generation, false, "")
+        };
+        use Progress::{Steady, Underway};
+        let created = || (with(1, a), Steady, true);
+        for (steps, operations) in [
+            (
+                &[(with(1, None), Underway, false), created()][..],
+                "CREATE_SERVICE SUCCEEDED",
+            ),
+            (
+                &[created(), (with(1, b), Steady, true)],
+                "START_DEPLOYMENT SUCCEEDED, CREATE_SERVICE SUCCEEDED",
+            ),
+            (
+                &[created(), (with(2, b), Steady, true)],
+                "UPDATE_SERVICE SUCCEEDED, CREATE_SERVICE SUCCEEDED",
+            ),
+        ] {
+            assert_eq!(story(steps).1, operations);
+        }
+        let [one, other] = [a, b].map(|image| id("uid", START_DEPLOYMENT, &with(1, image)));
+        assert_ne!(one, other);
+    }
+
+    #[test]
     fn the_last_operations_are_listed_and_each_has_an_identity_of_its_own() {
         let mut status = AppRunnerServiceStatus::default();
         for generation in 1..=12 {

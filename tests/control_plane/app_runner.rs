@@ -3,7 +3,9 @@
 use std::{fs, path::Path, process::Command};
 
 use ecs_operator_testbed::{ControlPlane, until};
-use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
+use k8s_openapi::api::{
+    apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, networking::v1::Ingress,
+};
 use kube::{
     ResourceExt,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, PropagationPolicy},
@@ -557,4 +559,61 @@ async fn another_setting_of_the_operator_changes_nothing_until_the_service_does(
         is_converted,
     )
     .await;
+}
+
+#[tokio::test]
+async fn requests_come_to_the_custom_domains_or_to_the_address_of_the_ingress() {
+    let bed = bed("domains").await;
+    bed.must_apply("AppRunnerService", "hello", hello("testbed/web"))
+        .await;
+    let object = until_status(&bed, "hello", "RUNNING").await;
+    assert_eq!(object["status"]["serviceUrl"], Value::Null);
+    let before = pods(&bed, "hello").await;
+    let ingresses = bed.api::<Ingress>();
+    let address =
+        json!({"status": {"loadBalancer": {"ingress": [{"hostname": "lb.example.com"}]}}});
+    ingresses
+        .patch_status("hello", &PatchParams::default(), &Patch::Merge(address))
+        .await
+        .unwrap();
+    let has_url = |url: &'static str| move |object: &Value| object["status"]["serviceUrl"] == url;
+    bed.until(
+        "AppRunnerService",
+        "hello",
+        "the address",
+        has_url("lb.example.com"),
+    )
+    .await;
+
+    let mut named = hello("testbed/web");
+    named["CustomDomains"] = json!([
+        {"DomainName": "*.example.com"},
+        {"DomainName": "shop.example.com"},
+        {"DomainName": "api.example.com", "EnableWWWSubdomain": false},
+    ]);
+    bed.must_apply("AppRunnerService", "hello", named).await;
+    bed.until(
+        "AppRunnerService",
+        "hello",
+        "the domain",
+        has_url("shop.example.com"),
+    )
+    .await;
+    until_status(&bed, "hello", "RUNNING").await;
+    until("the hosts", LIMIT, async || {
+        let spec = ingresses.get("hello").await?.spec.unwrap();
+        let rules = spec.rules.into_iter().flatten();
+        let hosts: Vec<String> = rules.filter_map(|rule| rule.host).collect();
+        let expected = [
+            "*.example.com",
+            "shop.example.com",
+            "www.shop.example.com",
+            "api.example.com",
+        ];
+        Ok((hosts == expected).then_some(()))
+    })
+    .await
+    .unwrap();
+    // The pods are the same.
+    assert_eq!(pods(&bed, "hello").await, before);
 }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, jiff::Timestamp};
 use kube::{Resource as _, ResourceExt as _};
+use serde_json::Value;
 
 use super::{apply::Kept, built::Source, fetch::Accepted, pushes::deployed};
 use crate::{
@@ -148,6 +149,7 @@ pub(super) fn followed(
     };
     let status = AppRunnerServiceStatus {
         warnings: warnings.clone(),
+        service_url: url(cx, kept),
         ..follow(before, asked, now)
     };
     let is_refused = |condition: &&Condition| condition.status == "False" && !kept.is_new;
@@ -175,6 +177,23 @@ pub(super) fn followed(
     };
     aspects.extend(source.and_then(Source::aspect));
     with(status, service, aspects, now)
+}
+
+/// Returns the host that a service is reached by.
+fn url(cx: &Context, kept: &Kept) -> Option<String> {
+    let spec: Value = kept.service.spec.parse().unwrap_or_default();
+    let expose = spec.pointer("/kubernetes/expose")?;
+    if let Some(hosts) = expose.get("hosts").and_then(Value::as_array) {
+        let mut hosts = hosts.iter().filter_map(Value::as_str);
+        // A wildcard is no host, and the address answers for no other one.
+        return hosts.find(|host| !host.starts_with('*')).map(str::to_owned);
+    }
+    let uid = kept.service.meta().uid.as_deref().unwrap_or_default();
+    let children = cx.children.of_owner(uid);
+    let mut addresses = children
+        .iter()
+        .filter_map(|(_, known)| known.address.as_deref());
+    addresses.next().map(str::to_owned)
 }
 
 fn find<'c>(conditions: &'c [Condition], type_: &str) -> Option<&'c Condition> {

@@ -407,6 +407,27 @@ mod tests {
     }
 
     #[test]
+    fn another_image_changes_nothing_else_of_a_task_definition() {
+        let definition = |image: &str, cpu: &str| Wanted {
+            body: json!({
+                "metadata": {"labels": {}, "annotations": {}},
+                "spec": {"cpu": cpu, "containerDefinitions": [{"name": "a", "image": image}]},
+            }),
+        };
+        let first = definition("a", "256");
+        let first = first.converted_once("x", None::<&EcsService>, Pushed::Image("a"));
+        let annotation = &first.body["metadata"]["annotations"][CONVERTED];
+        let live = made(first.spec().clone(), json!({CONVERTED: annotation}));
+        assert_eq!(converted(&live).expect("it is known").image(), Some("a"));
+        let second = definition("b", "512");
+        let second = second.converted_once("x", Some(&live), Pushed::Image("b"));
+        assert_eq!(second.spec(), definition("b", "256").spec());
+        // The same one is no difference.
+        let same = definition("a", "512").converted_once("x", Some(&live), Pushed::Image("a"));
+        assert!(!same.differs(&live));
+    }
+
+    #[test]
     fn what_others_may_set_is_no_difference_and_the_rest_goes() {
         let spec = |more: Value| {
             let mut spec = json!({

@@ -41,6 +41,8 @@ pub(crate) struct Child {
     pub scaler: Option<Box<ScalerState>>,
     /// The names of a Service that clients of Service Connect need in `/etc/hosts`.
     pub connect_name: Option<Box<ConnectName>>,
+    /// The address of an Ingress, if it has one.
+    pub address: Option<Box<str>>,
 }
 
 /// A name of a Service Connect namespace that DNS does not resolve.
@@ -170,6 +172,7 @@ impl Child {
             not_created: replica_failure(object).map(Into::into),
             scaler: scaler(object).map(Box::new),
             connect_name: connect_name(object).map(Box::new),
+            address: address(object).map(Into::into),
         }
     }
 
@@ -177,6 +180,18 @@ impl Child {
     pub(crate) fn owners(&self) -> &[OwnerReference] {
         self.meta.owner_references.as_deref().unwrap_or_default()
     }
+}
+
+/// Returns the first address of an Ingress, the one kind that has both rules and such a status.
+fn address(object: &Value) -> Option<&str> {
+    let spec = object.get("spec")?;
+    if spec.get("rules").is_none() {
+        return None;
+    }
+    let first = object.pointer("/status/loadBalancer/ingress/0")?;
+    let mut members = ["hostname", "ip"].into_iter();
+    let address = members.find_map(|member| first.get(member)?.as_str());
+    address.filter(|address| !address.is_empty())
 }
 
 /// Returns the message of the condition ReplicaFailure of a ReplicaSet, or of a Deployment, which copies it from one of
@@ -374,6 +389,33 @@ mod tests {
             let mut status = status.clone();
             status[member] = json!(value);
             assert!(!deployment(&status).is_steady(), "{member}");
+        }
+    }
+
+    #[test]
+    fn only_an_ingress_has_an_address() {
+        let balancer = |entry: Value| json!({"loadBalancer": {"ingress": entry}});
+        for (spec, status, expected) in [
+            (json!({"rules": []}), json!({}), None),
+            (json!({"rules": []}), balancer(json!([])), None),
+            (
+                json!({"rules": []}),
+                balancer(json!([{"hostname": "lb"}, {"hostname": "other"}])),
+                Some("lb"),
+            ),
+            (
+                json!({"rules": []}),
+                balancer(json!([{"ip": "10.0.0.1"}])),
+                Some("10.0.0.1"),
+            ),
+            (
+                json!({"ports": []}),
+                balancer(json!([{"ip": "10.0.0.1"}])),
+                None,
+            ),
+        ] {
+            let object = json!({"spec": spec, "status": status});
+            assert_eq!(Child::of(&object).address.as_deref(), expected, "{object}");
         }
     }
 

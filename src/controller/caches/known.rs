@@ -38,6 +38,8 @@ pub(crate) struct Known {
     pub scaler: Option<Box<ScalerState>>,
     /// The name of a Service that clients of Service Connect need in `/etc/hosts`.
     pub connect_name: Option<Box<ConnectName>>,
+    /// The address of an Ingress, if it has one.
+    pub address: Option<Box<str>>,
 }
 
 impl Known {
@@ -59,6 +61,7 @@ impl Known {
             not_created: child.not_created.clone(),
             scaler: child.scaler.clone(),
             connect_name: child.connect_name.clone(),
+            address: child.address.clone(),
         }
     }
 
@@ -73,6 +76,7 @@ impl Known {
                 (Some(one), Some(other)) => one.is_like(other),
                 (one, other) => one == other,
             }
+            && self.address == other.address
             && self.owners == other.owners
     }
 

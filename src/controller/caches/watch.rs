@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     controller::{
+        app_runner::ask_app_runner_service,
         context::Context,
         error::{brief, code},
         kind::{Reconciled, differs},
@@ -111,6 +112,10 @@ pub(crate) async fn children(
             }
         };
         for owner in concerned {
+            if let ("Ingress", Owner::Service(namespace, name)) = (kind.kind, &owner) {
+                // It reports the address.
+                ask_app_runner_service(&cx, namespace, name);
+            }
             cx.ask_owner(owner);
         }
     }
