@@ -125,7 +125,7 @@ mod tests {
             "Port": "0", "StartCommand": "a $B",
             "RuntimeEnvironmentVariables": {"1=": "x"},
         });
-        let input = with_image(&input(values), "Not an image");
+        let input = with_image(&input(values), " a");
         let errors = validate_app_runner(&input, &Settings::default()).expect_err("it is wrong");
         let errors = of_source(&placed(&errors, &input)).into_sorted();
         let paths: Vec<String> = errors.iter().map(|it| it.path.to_string()).collect();

@@ -85,7 +85,7 @@ fn www(members: &[Member<'_>], trail: Trail<'_>, sink: &mut Sink) -> Option<bool
         _ => None,
     };
     if read.is_none() {
-        let text = value.text().map_or_else(|| value.describe(), |text| text);
+        let text = value.text().unwrap_or_else(|| value.describe());
         reject(
             Trail::Field(&trail, WWW),
             text,

@@ -289,16 +289,7 @@ pub(crate) fn validate_expose(
         &path.field("scheme"),
         sink,
     );
-    let route = route.as_deref().unwrap_or(crd::Expose::DEFAULT_PATH);
-    if !route.starts_with('/') {
-        sink.report(
-            path.field("path"),
-            Message::InvalidValue {
-                value: route.to_owned(),
-                allowed: "must begin with /".to_owned(),
-            },
-        );
-    }
+    let route = checked_route(route.as_deref(), &path.field("path"), sink);
     let class = &settings.ingress_class;
     if !network && class != "alb" && !certificate_arns.is_empty() {
         sink.report(
@@ -331,6 +322,18 @@ pub(crate) fn validate_expose(
         certificate_arns: certificate_arns.clone(),
         hosts: hosts.clone(),
     })
+}
+
+fn checked_route<'r>(route: Option<&'r str>, path: &FieldPath, sink: &mut Diagnostics) -> &'r str {
+    let route = route.unwrap_or(crd::Expose::DEFAULT_PATH);
+    if !route.starts_with('/') {
+        let message = Message::InvalidValue {
+            value: route.to_owned(),
+            allowed: "must begin with /".to_owned(),
+        };
+        sink.report(path.clone(), message);
+    }
+    route
 }
 
 /// Rejects host names that an Ingress cannot have.

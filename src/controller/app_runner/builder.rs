@@ -17,6 +17,7 @@ use crate::{
     },
     crd::{BuilderKind, BuiltBy},
     diagnostic::StateReason,
+    validate::unpullable,
 };
 
 /// The label of a BuildRun with the name of its Build
@@ -26,6 +27,9 @@ const OF_BUILD: &str = "build.shipwright.io/name";
 const LOOKED_AT: usize = 10;
 /// How many of them are listed at a time.
 const PAGE: u32 = 500;
+/// The longest name of an image that App Runner takes
+/// (<https://docs.aws.amazon.com/apprunner/latest/api/API_ImageRepository.html>).
+const LONGEST: usize = 1024;
 /// What every digest begins with.
 const DIGEST: &str = "@sha256:";
 
@@ -34,7 +38,7 @@ const DIGEST: &str = "@sha256:";
 struct Kind {
     group: &'static str,
     version: &'static str,
-    kind: &'static str,
+    name: &'static str,
     plural: &'static str,
     /// What installs it.
     builder: &'static str,
@@ -45,7 +49,7 @@ struct Kind {
 const IMAGE: Kind = Kind {
     group: "kpack.io",
     version: "v1alpha2",
-    kind: "Image",
+    name: "Image",
     plural: "images",
     builder: "kpack",
     value: "builders.kpack",
@@ -53,13 +57,13 @@ const IMAGE: Kind = Kind {
 const BUILD: Kind = Kind {
     group: "shipwright.io",
     version: "v1beta1",
-    kind: "Build",
+    name: "Build",
     plural: "builds",
     builder: "Shipwright",
     value: "builders.shipwright",
 };
 const BUILD_RUN: Kind = Kind {
-    kind: "BuildRun",
+    name: "BuildRun",
     plural: "buildruns",
     ..BUILD
 };
@@ -192,7 +196,9 @@ fn by_digest(image: &str, place: &str) -> Reading {
     let is_digest = digest.is_some_and(|(_, digits)| {
         digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     });
-    if is_digest {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:@+".contains(&byte);
+    let is_image = image.len() <= LONGEST && image.bytes().all(is_plain);
+    if is_digest && is_image && unpullable(image).is_none() {
         return Ok(image.to_owned());
     }
     Err(Unbuilt::not_yet(format!(
@@ -230,7 +236,7 @@ fn text<'v>(value: &'v Value, path: &str) -> Option<&'v str> {
 }
 
 fn api(cx: &Context, namespace: &str, kind: Kind) -> Api<DynamicObject> {
-    let of = GroupVersionKind::gvk(kind.group, kind.version, kind.kind);
+    let of = GroupVersionKind::gvk(kind.group, kind.version, kind.name);
     let of = ApiResource::from_gvk_with_plural(&of, kind.plural);
     Api::namespaced_with(cx.client.clone(), namespace, &of)
 }
@@ -249,7 +255,7 @@ fn failed(error: kube::Error, verb: &'static str, (kind, name): (Kind, &str)) ->
     let Kind {
         group,
         version,
-        kind,
+        name: kind,
         builder,
         value,
         ..
@@ -297,7 +303,7 @@ mod tests {
     use super::*;
 
     fn object(data: Value) -> DynamicObject {
-        let kind = GroupVersionKind::gvk(BUILD_RUN.group, BUILD_RUN.version, BUILD_RUN.kind);
+        let kind = GroupVersionKind::gvk(BUILD_RUN.group, BUILD_RUN.version, BUILD_RUN.name);
         DynamicObject::new("run", &ApiResource::from_gvk(&kind)).data(data)
     }
 
@@ -338,6 +344,10 @@ mod tests {
             (format!("a@sha256:{digits}0"), false),
             (format!("a@sha256:{}", digits.replace('a', "/")), false),
             ("a:1".to_owned(), false),
+            (format!("A/b@sha256:{digits}"), false),
+            (format!("${{a}}/b@sha256:{digits}"), false),
+            (format!(" a@sha256:{digits}"), false),
+            (format!("{}@sha256:{digits}", "a".repeat(1024)), false),
             (String::new(), false),
         ] {
             assert_eq!(by_digest(&image, "it").is_ok(), expected, "{image}");

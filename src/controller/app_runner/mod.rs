@@ -107,10 +107,11 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<A
         Err(refusal) => return refuse(&cx, &service, refusal, now).await,
     };
     let Some(built_by) = asked.built_by() else {
-        return follow(&cx, &service, &owner, accepted, now).await;
+        return Box::pin(follow(&cx, &service, &owner, accepted, now)).await;
     };
     let source = Source::of(&cx, &service, &owner, built_by.clone()).await?;
-    follow_built(&cx, &service, &owner, (&asked, source), accepted, now).await
+    let followed = follow_built(&cx, &service, &owner, (&asked, source), accepted, now);
+    Box::pin(followed).await
 }
 
 /// Reports that a service is rejected.
@@ -167,7 +168,11 @@ async fn follow_built(
     loop {
         let mut accepted = match asked.judge(cx, service, source.image.as_deref()) {
             Ok(accepted) => accepted,
-            Err(refusal) => return refuse(cx, service, refusal, now).await,
+            Err(refusal) => {
+                refuse(cx, service, refusal, now).await?;
+                // The next image may be accepted.
+                return Ok(Action::requeue(source.rest()));
+            }
         };
         let parts = (&mut accepted, Some(&source), None);
         let (kept, status) = carry_out(cx, service, owner, parts, now).await?;

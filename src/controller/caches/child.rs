@@ -185,9 +185,7 @@ impl Child {
 /// Returns the first address of an Ingress, the one kind that has both rules and such a status.
 fn address(object: &Value) -> Option<&str> {
     let spec = object.get("spec")?;
-    if spec.get("rules").is_none() {
-        return None;
-    }
+    spec.get("rules")?;
     let first = object.pointer("/status/loadBalancer/ingress/0")?;
     let mut members = ["hostname", "ip"].into_iter();
     let address = members.find_map(|member| first.get(member)?.as_str());
