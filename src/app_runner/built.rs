@@ -68,8 +68,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        app_runner::{placed, validate_app_runner},
+        app_runner::{of_image, placed, validate_app_runner},
         crd,
+        diagnostic::Message,
         settings::Settings,
     };
 
@@ -102,7 +103,11 @@ mod tests {
         });
         let image = "registry.example.com/site@sha256:0a";
         let input = with_image(&input(values), image);
-        let checked = validate_app_runner(&input, &Settings::default()).expect("it is accepted");
+        let settings = Settings {
+            aws_region: Some("eu-west-1".to_owned()),
+            ..Settings::default()
+        };
+        let checked = validate_app_runner(&input, &settings).expect("it is accepted");
         let definition = checked.input.task_definition.request;
         let container = json!(definition.container_definitions[0]);
         assert_eq!(container["image"], image);
@@ -125,18 +130,21 @@ mod tests {
             "Port": "0", "StartCommand": "a $B",
             "RuntimeEnvironmentVariables": {"1=": "x"},
         });
-        let input = with_image(&input(values), " a");
+        let input = with_image(&input(values), "registry.example.com/site@sha256:0a");
         let errors = validate_app_runner(&input, &Settings::default()).expect_err("it is wrong");
-        let errors = of_source(&placed(&errors, &input)).into_sorted();
-        let paths: Vec<String> = errors.iter().map(|it| it.path.to_string()).collect();
+        let mut findings = placed(&errors, &input);
+        findings.report(of_image("ImageIdentifier"), Message::TaskCountRange);
+        findings.report(root().field("Tags"), Message::TaskCountRange);
+        let findings = of_source(&findings);
+        let mut paths: Vec<String> = findings.iter().map(|it| it.path.to_string()).collect();
+        paths.sort();
         let values = "SourceConfiguration.CodeRepository.CodeConfiguration.CodeConfigurationValues";
         let expected = [
             format!("{values}.Port"),
             format!("{values}.RuntimeEnvironmentVariables[\"1=\"]"),
+            "Tags".to_owned(),
             "builtBy".to_owned(),
         ];
-        let mut paths = paths;
-        paths.sort();
         assert_eq!(paths, expected);
     }
 }

@@ -9,11 +9,11 @@ use kube::{Client, runtime::reflector::ObjectRef};
 use tokio::sync::Notify;
 
 use super::{
-    app_runner::Lookups,
+    app_runner::{Lookups, ask_app_runner_service},
     backoff::Backoff,
     caches::{
-        catch_up::CatchUp, children::Children, owner::Owner, pods::Pods, policies::Policies,
-        revisions::Revisions, users::Users,
+        catch_up::CatchUp, child_kind::ChildKind, children::Children, owner::Owner, pods::Pods,
+        policies::Policies, revisions::Revisions, users::Users,
     },
     dead_letters::Outbox,
     events::Events,
@@ -236,6 +236,17 @@ impl Context {
         self.ask_all::<EcsRule>();
         self.ask_all::<EcsSchedule>();
         self.ask_all::<AppRunnerService>();
+    }
+
+    /// Triggers the reconciles of those who own an object of a kind that has changed.
+    pub(super) fn ask_owners(&self, kind: &ChildKind, owners: Vec<Owner>) {
+        for owner in owners {
+            if let ("Ingress", Owner::Service(namespace, name)) = (kind.kind, &owner) {
+                // It reports the address.
+                ask_app_runner_service(self, namespace, name);
+            }
+            self.ask_owner(owner);
+        }
     }
 
     /// Triggers the reconcile of an owner whose objects have changed.

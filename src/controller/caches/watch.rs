@@ -33,7 +33,6 @@ use super::{
 };
 use crate::{
     controller::{
-        app_runner::ask_app_runner_service,
         context::Context,
         error::{brief, code},
         kind::{Reconciled, differs},
@@ -111,13 +110,7 @@ pub(crate) async fn children(
                 concerned
             }
         };
-        for owner in concerned {
-            if let ("Ingress", Owner::Service(namespace, name)) = (kind.kind, &owner) {
-                // It reports the address.
-                ask_app_runner_service(&cx, namespace, name);
-            }
-            cx.ask_owner(owner);
-        }
+        cx.ask_owners(kind, concerned);
     }
 }
 
