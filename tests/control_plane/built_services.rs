@@ -306,6 +306,16 @@ async fn nothing_changes_what_runs_without_being_asked_for() {
     let all = [DEPLOYED, "UPDATE_SERVICE SUCCEEDED", CREATED];
     until_operations(&bed, "site", &all).await;
     assert_eq!(operations_at_rest(&bed, "site").await, all);
+    // The end of the annotation starts nothing.
+    build(&bed, Some(&image("testbed/web", 3))).await;
+    let over = json!({"metadata": {"annotations": {"ecs-operator.dev/start-deployment": null}}});
+    edit(&bed, "site", over).await;
+    bed.until("AppRunnerService", "site", "that to be seen", |object| {
+        object["status"]["requested"]["startDeployment"].is_null()
+    })
+    .await;
+    assert_eq!(operations_at_rest(&bed, "site").await, all);
+    runs((&bed, "site"), &second).await;
 }
 
 #[tokio::test]

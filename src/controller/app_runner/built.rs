@@ -17,9 +17,13 @@ use super::{
 };
 use crate::{
     controller::{context::Context, error::Error, kind::Reconciled as _, status::Aspect},
-    crd::{AppRunnerService, AppRunnerServiceStatus, BUILT, BuiltBy, EcsTaskDefinition},
+    crd::{
+        AppRunnerService, AppRunnerServiceStatus, BUILT, BuiltBy, EcsTaskDefinition,
+        RequestedStatus,
+    },
     decide::app_runner::{RUNNING, built_image},
     diagnostic::StateReason,
+    settings::START_DEPLOYMENT,
 };
 
 /// What is known of the image of a service.
@@ -48,13 +52,13 @@ impl Source {
     ) -> Result<Self, Error> {
         let definition = definition(cx, service, owner).await?;
         let last = definition.as_ref().and_then(converted);
+        let told = cx.app_runner_services.latest(service).requested;
         let is_edited = last
             .as_ref()
-            .is_some_and(|last| last.from != asked_for(service));
-        let told = cx.app_runner_services.latest(service).requested.image;
+            .is_some_and(|last| last.from != asked_for(service) && !is_over(service, &told));
         // Somebody may have deleted the task definition.
         let running = last.and_then(|last| last.image().map(str::to_owned));
-        let running = running.or(told);
+        let running = running.or(told.image);
         let rest = cx.lookups.rest(&owner.uid, Instant::now());
         let mut reading = cx.lookups.known(&owner.uid);
         if running.is_none() || is_edited || rest.is_none() {
@@ -156,6 +160,13 @@ impl Source {
         }
         Turn::Pushed(newest.clone())
     }
+}
+
+/// Whether nothing has changed but that the annotation which started the last deployment is gone.
+fn is_over(service: &AppRunnerService, told: &RequestedStatus) -> bool {
+    !service.annotations().contains_key(START_DEPLOYMENT)
+        && told.start_deployment.is_some()
+        && told.generation == service.metadata.generation
 }
 
 /// Returns the task definition that the service has, which the cache may not have as it was written last.
