@@ -134,7 +134,7 @@ mod tests {
         let errors = validate_app_runner(&input, &Settings::default()).expect_err("it is wrong");
         let mut findings = placed(&errors, &input);
         findings.report(of_image("ImageIdentifier"), Message::TaskCountRange);
-        findings.report(root().field("Tags"), Message::TaskCountRange);
+        findings.report(root().field("Tags"), Message::XRayNotConfigured);
         let findings = of_source(&findings);
         let mut paths: Vec<String> = findings.iter().map(|it| it.path.to_string()).collect();
         paths.sort();
