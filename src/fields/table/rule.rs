@@ -480,7 +480,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "ARN of the SQS queue that gets a message for each call that failed for good.",
         outcome: Outcome::Warned,
         reasons: &[Reason::DeadLetterQueueUnused, Reason::InvalidValue],
-        target: "nothing: events of the CronJob, EcsSchedule or EcsRule tell it",
+        target: "the queue to which the operator sends the event, with `--sqs`; otherwise, and of a CronJob, nothing: events of the CronJob, EcsSchedule or EcsRule",
         rule: "not the ARN of an SQS queue: `InvalidValue`",
         shape: "DeadLetterConfig",
         ..FIELD

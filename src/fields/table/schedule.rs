@@ -128,7 +128,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "ARN of the SQS queue that gets a message for each call that failed for good.",
         outcome: Outcome::Warned,
         reasons: &[Reason::DeadLetterQueueUnused],
-        target: "nothing: events tell it, and `failures` in the status of the EcsSchedule",
+        target: "the queue to which the operator sends a message, with `--sqs`; otherwise, and of a CronJob, nothing: events and `failures` in the status of the EcsSchedule",
         shape: "DeadLetterConfig",
         ..FIELD
     },
