@@ -355,7 +355,7 @@ reasons! {
         SysctlWithHostNetwork => "net.* sysctls cannot be set with the host network", "set it on the nodes, or use networkMode awsvpc";
         TargetGroupBindingUnavailable => "TargetGroupBinding is not installed", "install the AWS Load Balancer Controller (convert: --with-addon aws-load-balancer-controller), or remove loadBalancers and set spec.kubernetes.expose in an EcsService";
         TargetNotEcs => "only schedules that run tasks of ECS are converted, with the ARN of a cluster and EcsParameters", "leave the schedule in AWS, or write a CronJob whose container makes this call";
-        TargetsWithoutRule => "the rule of these targets is not among the documents", "give it too: the PutRule request, or the output of aws events describe-rule; if there are several, name it in Rule, as PutTargets does";
+        TargetsWithoutRule { rule } => "{rule} of these targets is not among the documents", "give it too: the PutRule request, or the output of aws events describe-rule; if several are beside them, name it in Rule, as PutTargets does";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
         TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";

@@ -202,11 +202,7 @@ impl Entry {
                 Kind::AutoScalingConfiguration => keys.number("AutoScalingConfigurationRevision"),
                 _ => None,
             },
-            cluster: keys
-                .text("cluster")
-                .or_else(|| keys.text("clusterArn"))
-                .or_else(|| keys.bus(form.kind))
-                .map(|cluster| Box::from(short_name(&cluster))),
+            cluster: keys.place(form.kind).map(|it| Box::from(short_name(&it))),
             target: keys.target(form.kind),
             targets: keys.targets(form.kind),
             links: keys.body.and_then(|body| Links::of(body, &form, fill)),
@@ -301,11 +297,13 @@ impl<'n> Keys<'n, '_> {
         }
     }
 
-    /// Returns the event bus of a rule or of its targets.
-    fn bus(&self, kind: Kind) -> Option<Cow<'n, str>> {
-        let is_of_rule = matches!(kind, Kind::Rule | Kind::RuleTargets);
-        let bus = self.text("EventBusName");
-        is_of_rule.then(|| bus.unwrap_or(Cow::Borrowed(ecs::Rule::DEFAULT_EVENT_BUS_NAME)))
+    /// Returns the cluster, or the event bus of a rule or of its targets.
+    fn place(&self, kind: Kind) -> Option<Cow<'n, str>> {
+        if matches!(kind, Kind::Rule | Kind::RuleTargets) {
+            let bus = self.text("EventBusName");
+            return Some(bus.unwrap_or(Cow::Borrowed(ecs::Rule::DEFAULT_EVENT_BUS_NAME)));
+        }
+        self.text("cluster").or_else(|| self.text("clusterArn"))
     }
 
     fn targets(&self, kind: Kind) -> Box<[(u32, Target)]> {

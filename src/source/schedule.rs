@@ -3,6 +3,7 @@
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{
+    de::from_node,
     envelope::{has_text, set},
     kind::{Envelope, Spelling},
     request::{Reader, Request},
@@ -31,6 +32,9 @@ const MAX_IN_FLIGHT: &str = "maxInFlight";
 const MAX_RUNNING_TASKS: &str = "maxRunningTasks";
 const WAIT_FOR_TASK: &str = "waitForTask";
 
+/// The member of a rule that says which events it is for.
+const EVENT_PATTERN: &str = "EventPattern";
+
 /// What the document of a schedule says besides the request.
 #[derive(Debug, Default)]
 pub(super) struct AlsoOfSchedule {
@@ -47,6 +51,21 @@ pub(super) struct AlsoOfRule {
     pub(super) overrides: Option<ecs::TaskOverride>,
     /// What AWS does not have.
     pub(super) extensions: crd::RuleExtensions,
+}
+
+/// Returns the name of a function of CloudFormation that is used anywhere in a value.
+fn function_in(node: &Node<'_>) -> Option<String> {
+    match &node.value {
+        Value::List(elements) => elements.iter().find_map(function_in),
+        Value::Object(members) => members.iter().find_map(|member| {
+            let is_function = member.key == "Ref" || member.key.starts_with("Fn::");
+            if is_function && members.len() == 1 {
+                return Some(member.key.to_string());
+            }
+            function_in(&member.value)
+        }),
+        _ => None,
+    }
 }
 
 impl Reader<'_> {
@@ -166,9 +185,31 @@ impl Reader<'_> {
         if self.entry.form.envelope == Envelope::Resource {
             self.name(&mut body);
         }
+        if self.entry.form.spelling == Spelling::CloudFormation {
+            self.pattern_as_text(&mut body, &mut sink);
+        }
         let rule: ecs::Rule = self.body(body, Api::Rule, &mut sink);
         check(&rule, &mut sink);
         (self.finish(rule, annotations, sink), extensions)
+    }
+
+    /// Makes a text of a pattern that CloudFormation has as an object
+    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-events-rule.html>).
+    fn pattern_as_text(&self, body: &mut Node<'_>, sink: &mut Sink) {
+        let Value::Object(members) = &mut body.value else {
+            return;
+        };
+        let pattern = members.iter_mut().find(|it| it.key == EVENT_PATTERN);
+        let Some(pattern) = pattern.filter(|it| it.value.members().is_some()) else {
+            return;
+        };
+        if let Some(function) = function_in(&pattern.value) {
+            let root = Trail::Root(&self.root);
+            sink.reject_function(Trail::Field(&root, EVENT_PATTERN), &function);
+            pattern.value.value = Value::Null;
+        } else if let Ok(json) = from_node::<serde_json::Value>(pattern.value.clone()) {
+            pattern.value.value = Value::String(json.to_string().into());
+        }
     }
 
     /// Reads a rule with all its targets, and what AWS does not have.

@@ -23,6 +23,8 @@ use crate::{
 /// The label of a BuildRun with the name of its Build
 /// (<https://github.com/shipwright-io/build/blob/main/pkg/apis/build/v1beta1/build_types.go>).
 const OF_BUILD: &str = "build.shipwright.io/name";
+/// How many pages of BuildRuns are looked at: 20,000 BuildRuns of one Build.
+const PAGES: usize = 40;
 /// How many BuildRuns of a Build are looked at, the newest first. Most have succeeded.
 const LOOKED_AT: usize = 10;
 /// How many of them are listed at a time.
@@ -134,14 +136,20 @@ async fn of_shipwright(cx: &Context, namespace: &str, name: &str) -> Reading {
             }
             continue;
         }
-        return output(&run, &build);
+        match output(&run, &build) {
+            Ok(image) => return Ok(image),
+            Err(unbuilt) if newest.is_ok() => {
+                newest = Err((run.name_any(), format!(": {}", unbuilt.message)));
+            }
+            Err(_) => {}
+        }
     }
     let (run, why) = match newest {
         Ok(()) => (String::new(), String::new()),
         Err((run, why)) => (format!("; the newest is {run}"), why),
     };
     Err(Unbuilt::not_yet(format!(
-        "no BuildRun of Build {name} has succeeded yet, of the newest {LOOKED_AT}{run}{why}"
+        "no BuildRun of Build {name} has succeeded and says what it has pushed, of the newest {LOOKED_AT}{run}{why}"
     )))
 }
 
@@ -153,7 +161,7 @@ async fn newest_runs(cx: &Context, namespace: &str, name: &str) -> Result<Vec<St
         .labels(&format!("{OF_BUILD}={name}"))
         .limit(PAGE);
     let mut runs = Vec::new();
-    loop {
+    for _ in 0..PAGES {
         let page = api.list_metadata(&params).await;
         let page = page.map_err(|error| failed(error, "list", (BUILD_RUN, name)))?;
         let created = page.items.into_iter().map(|run| {
@@ -288,8 +296,8 @@ fn failed(error: kube::Error, verb: &'static str, (kind, name): (Kind, &str)) ->
                 };
                 Unbuilt {
                     reason: error.reason(),
+                    is_transient: error.is_transient(),
                     message: error.to_string(),
-                    is_transient: true,
                 }
             }
         },

@@ -59,26 +59,33 @@ impl Source {
         // Somebody may have deleted the task definition.
         let running = last.and_then(|last| last.image().map(str::to_owned));
         let running = running.or(told.image);
-        let rest = cx.lookups.rest(&owner.uid, Instant::now());
-        let mut reading = cx.lookups.known(&owner.uid);
+        let now = Instant::now();
+        let mut rest = cx.lookups.rest(&owner.uid, now);
+        let mut known = cx.lookups.known(&owner.uid, &built_by);
         if running.is_none() || is_edited || rest.is_none() {
             let namespace = service.namespace().unwrap_or_default();
             let asked = read_image(cx, &namespace, &built_by).await;
-            cx.lookups.know(&owner.uid, asked.clone());
-            if let Err(unbuilt) = &asked
+            if asked.is_err() {
+                // What went wrong may be right soon.
+                let soon = MINUTE.min(cx.lookups.every);
+                cx.lookups.put_off(&owner.uid, now + soon);
+                rest = Some(rest.map_or(soon, |rest| rest.min(soon)));
+            }
+            let now_known = cx.lookups.know(&owner.uid, &built_by, asked);
+            if let Err(unbuilt) = &now_known.reading
                 && is_edited
                 && unbuilt.is_transient
                 && !cx.backoff.is_lasting(&owner.uid)
             {
                 return Err(Error::ImageUnknown(unbuilt.message.clone()));
             }
-            reading = Some(asked);
+            known = Some(now_known);
         }
-        let newest = reading.as_ref().and_then(|it| it.as_deref().ok());
+        let newest = known.as_ref().and_then(|it| it.image.as_deref());
         let image = built_image(running.as_deref(), newest, is_edited).map(str::to_owned);
         Ok(Self {
             built_by,
-            reading,
+            reading: known.map(|known| known.reading),
             rest: rest.unwrap_or(cx.lookups.every),
             image,
         })
@@ -88,6 +95,8 @@ impl Source {
     pub(super) fn aspect(&self) -> Option<Aspect> {
         let builder = self.builder();
         let (holds, reason, message) = match self.reading.as_ref()? {
+            // What is known of an image that the service has stays so.
+            Err(unbuilt) if unbuilt.is_transient && self.image.is_some() => return None,
             Err(unbuilt) => {
                 let holds = if unbuilt.is_transient {
                     None

@@ -109,7 +109,13 @@ async fn reconcile(service: Arc<AppRunnerService>, cx: Arc<Context>) -> Result<A
     let Some(built_by) = asked.built_by() else {
         return Box::pin(follow(&cx, &service, &owner, accepted, now)).await;
     };
-    let source = Source::of(&cx, &service, &owner, built_by.clone()).await?;
+    let source = match Source::of(&cx, &service, &owner, built_by.clone()).await {
+        Ok(source) => source,
+        Err(error) => {
+            report_failure(&cx, &service, &accepted, &error, now).await?;
+            return Err(error);
+        }
+    };
     let followed = follow_built(&cx, &service, &owner, (&asked, source), accepted, now);
     Box::pin(followed).await
 }
@@ -191,6 +197,27 @@ async fn follow_built(
     }
 }
 
+/// Reports why the objects of a service are not what they should be, unless that may pass soon.
+async fn report_failure(
+    cx: &Context,
+    service: &AppRunnerService,
+    accepted: &Accepted,
+    error: &Error,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    if error.is_transient() && !cx.backoff.is_lasting(uid) {
+        return Ok(());
+    }
+    let before = cx.app_runner_services.latest(service);
+    let status = failed(service, &before, accepted, error, now);
+    if cx.report(service, &before, status).await? {
+        cx.events
+            .warning(service, error.reason(), error.to_string());
+    }
+    Ok(())
+}
+
 /// Brings both objects to what they should be, and reports what becomes of them. `pushed` is a digest that a deployment
 /// begins for.
 async fn carry_out(
@@ -200,17 +227,10 @@ async fn carry_out(
     (accepted, source, pushed): (&mut Accepted, Option<&Source>, Option<&str>),
     now: Timestamp,
 ) -> Result<(Kept, AppRunnerServiceStatus), Error> {
-    let before = cx.app_runner_services.latest(service);
     let kept = match keep(cx, service, owner, (accepted, pushed)).await {
         Ok(kept) => kept,
         Err(error) => {
-            if !error.is_transient() || cx.backoff.is_lasting(&owner.uid) {
-                let status = failed(service, &before, accepted, &error, now);
-                if cx.report(service, &before, status).await? {
-                    cx.events
-                        .warning(service, error.reason(), error.to_string());
-                }
-            }
+            report_failure(cx, service, accepted, &error, now).await?;
             return Err(error);
         }
     };

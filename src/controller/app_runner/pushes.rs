@@ -20,7 +20,7 @@ use crate::{
         context::{Context, lock},
         registries::DigestFailure,
     },
-    crd::{AppRunnerService, AppRunnerServiceStatus, ServiceStatus},
+    crd::{AppRunnerService, AppRunnerServiceStatus, BuiltBy, ServiceStatus},
     decide::app_runner::RUNNING,
     diagnostic::StateReason,
 };
@@ -41,12 +41,22 @@ pub(in crate::controller) struct Lookups {
     /// Whether tags are looked up.
     of_tags: bool,
     /// What builders have said last, by the UIDs of the services.
-    readings: Mutex<HashMap<String, Reading>>,
+    readings: Mutex<HashMap<String, Known>>,
     /// By the UIDs of the services.
     next: Mutex<HashMap<String, Next>>,
     slots: Semaphore,
     /// When the last deployments began.
     begun: Mutex<VecDeque<Instant>>,
+}
+
+/// What the builder of a service has said.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    builder: BuiltBy,
+    /// What it has said last.
+    pub(super) reading: Reading,
+    /// The newest image that it is known to have made.
+    pub(super) image: Option<String>,
 }
 
 /// When the tag of a service is looked up next.
@@ -76,14 +86,28 @@ impl Lookups {
         self.of_tags
     }
 
-    /// Returns what the builder of a service has said last.
-    pub(super) fn known(&self, uid: &str) -> Option<Reading> {
-        lock(&self.readings).get(uid).cloned()
+    /// Returns what the builder of a service has said.
+    pub(super) fn known(&self, uid: &str, builder: &BuiltBy) -> Option<Known> {
+        let readings = lock(&self.readings);
+        let known = readings.get(uid);
+        known.filter(|known| known.builder == *builder).cloned()
     }
 
-    /// Records what the builder of a service says.
-    pub(super) fn know(&self, uid: &str, reading: Reading) {
-        lock(&self.readings).insert(uid.to_owned(), reading);
+    /// Records what the builder of a service says, and returns what is known then: an error says nothing of the image that
+    /// it had before, unless it is that the object is gone.
+    pub(super) fn know(&self, uid: &str, builder: &BuiltBy, reading: Reading) -> Known {
+        let before = self.known(uid, builder).and_then(|known| known.image);
+        let image = match &reading {
+            Ok(image) => Some(image.clone()),
+            Err(unbuilt) => before.filter(|_| unbuilt.reason != StateReason::NotFound),
+        };
+        let known = Known {
+            builder: builder.clone(),
+            reading,
+            image,
+        };
+        lock(&self.readings).insert(uid.to_owned(), known.clone());
+        known
     }
 
     /// Whether a deployment may begin now, which counts.
@@ -113,7 +137,7 @@ impl Lookups {
     }
 
     /// Has the next turn of a service be at a time, if it would be later.
-    fn put_off(&self, uid: &str, at: Instant) {
+    pub(super) fn put_off(&self, uid: &str, at: Instant) {
         if let Some(next) = lock(&self.next).get_mut(uid) {
             next.at = next.at.min(at);
         }

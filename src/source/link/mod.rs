@@ -353,10 +353,7 @@ impl<'e> Linker<'e> {
     /// Assumes a service for each task definition that nothing runs, unless an unknown document may run it: an input
     /// that could not be read, or a service or task whose task definition was not found.
     fn plan_lone_task_definitions(&mut self, incomplete: bool) {
-        let lost = |plan: &Plan| {
-            // A rule that starts nothing runs no task definition.
-            plan.task_definition().is_none() && plan.role != Role::RuleWithoutTargets
-        };
+        let lost = |plan: &Plan| plan.task_definition().is_none();
         let incomplete = incomplete || self.links.plans.iter().any(lost);
         let families = std::mem::take(&mut self.families);
         self.links.plans.reserve(families.len());

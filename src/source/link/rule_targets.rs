@@ -88,7 +88,8 @@ impl<'e> Linker<'e> {
                 None => free.to(self, list, &folders),
             };
             let Some(rule) = owner else {
-                self.links.plans.push(without_rule(list));
+                let plan = self.without_rule(list);
+                self.links.plans.push(plan);
                 continue;
             };
             let has_own = self.entry(rule).is_some_and(|it| !it.targets().is_empty());
@@ -117,16 +118,18 @@ impl<'e> Linker<'e> {
         let entry = self.entry(index)?;
         Some((entry.cluster()?, entry.name.as_deref()?))
     }
-}
 
-fn without_rule(list: usize) -> Plan {
-    let mut plan = Plan::new(list, Role::RuleTargets);
-    plan.report(Finding {
-        path: FieldPath::root(Subject::Rule),
-        message: Message::TargetsWithoutRule,
-        consequence: false,
-    });
-    plan
+    fn without_rule(&self, list: usize) -> Plan {
+        let name = self.entry(list).and_then(|entry| entry.name.as_deref());
+        let rule = name.map_or_else(|| "the rule".to_owned(), |name| format!("rule {name}"));
+        let mut plan = Plan::new(list, Role::RuleTargets);
+        plan.report(Finding {
+            path: FieldPath::root(Subject::Rule),
+            message: Message::TargetsWithoutRule { rule },
+            consequence: false,
+        });
+        plan
+    }
 }
 
 /// The only rules of files and folders; `None` where there are several.
@@ -318,14 +321,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_calls_something_else_does_not_keep_services_from_being_assumed() {
+    fn the_targets_that_a_rule_lacks_may_run_a_task_definition() {
         let definition = r#"{"family": "web", "containerDefinitions": [{"name": "web", "image": "nginx", "memory": 64}]}"#;
         let (units, problems) = units(&[("r.json", RULE), ("t.json", definition)], &[]);
         assert_eq!(problems, [""; 0]);
         let all: Vec<String> = units.iter().flat_map(findings).collect();
-        assert!(
-            all.iter().any(|it| it.contains("ServiceAssumed")),
-            "{all:?}"
-        );
+        let is_assumed = all.iter().any(|it| it.contains("ServiceAssumed"));
+        let is_withheld = all.iter().any(|it| it.contains("TaskDefinitionNotRun"));
+        assert!(is_withheld && !is_assumed, "{all:?}");
     }
 }

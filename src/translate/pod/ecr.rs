@@ -57,8 +57,8 @@ struct Lacking {
     advice: &'static str,
 }
 
-/// Returns the role that pulls. Nothing that is lacking rejects the task definition: what could be deployed before the
-/// setting can be deployed with it.
+/// Returns the role that pulls. Nothing that is lacking rejects the task definition (a policy that does not allow the role
+/// does): what could be deployed before the setting can be deployed with it.
 fn role<'a>(cx: &Context<'a>) -> Result<&'a Role, Lacking> {
     let lacking = |why, advice| Err(Lacking { why, advice });
     if !cx.settings.has(Addon::ExternalSecrets) {
