@@ -155,19 +155,24 @@ where
     }
 }
 
-/// Whether a message would be sent to a queue. As long as that is not known, it is as `before` has it, the warnings of the
-/// status.
-pub(super) fn is_sent(
+/// Removes the warnings that no message is sent, if one would be to each queue of an object.
+pub(super) fn remove_warnings<'g>(
     cx: &Context,
     namespace: &str,
-    giver: &Giver<'_>,
-    before: &[WarningStatus],
-) -> bool {
+    mut givers: impl Iterator<Item = Giver<'g>>,
+    (before, warnings): (&[WarningStatus], &mut Vec<WarningStatus>),
+) {
+    if givers.all(|giver| is_sent(cx, namespace, &giver, before)) {
+        warnings.retain(|it| it.reason != Reason::DeadLetterQueueUnused.name());
+    }
+}
+
+/// Whether a message would be sent to a queue. As long as that is not known, it is as `before` has it, the warnings of the
+/// status.
+fn is_sent(cx: &Context, namespace: &str, giver: &Giver<'_>, before: &[WarningStatus]) -> bool {
     let unused = Reason::DeadLetterQueueUnused.name();
-    let Ok(_) = queue_of(cx, giver.queue) else {
-        return false;
-    };
     cx.sqs.is_some()
+        && queue_of(cx, giver.queue).is_ok()
         && match queue_permitted(cx, namespace, (giver.subject, giver.spec), giver.queue) {
             Ok(()) => true,
             Err(NotPermitted::Refused(_)) => false,

@@ -2,14 +2,11 @@
 
 use kube::ResourceExt as _;
 
-use super::{fetch::Accepted, happened::Happened, start::Work, task::rule_arn};
+use super::{happened::Happened, start::Work, task::rule_arn};
 use crate::{
-    controller::{
-        context::Context,
-        dead_letters::{self, DeadLetter, GivenUp, Giver, is_sent},
-    },
-    crd::{EcsRule, RuleStatus},
-    diagnostic::{Reason, Subject},
+    controller::dead_letters::{self, DeadLetter, GivenUp, Giver},
+    crd::EcsRule,
+    diagnostic::Subject,
     validate::RuleTarget,
 };
 
@@ -35,23 +32,8 @@ impl Work<'_> {
     }
 }
 
-/// Removes the warnings that no message is sent, if one would be to each of the queues.
-pub(super) fn remove_warnings(
-    cx: &Context,
-    rule: &EcsRule,
-    before: &RuleStatus,
-    accepted: &mut Accepted,
-) {
-    let namespace = rule.namespace().unwrap_or_default();
-    let targets = accepted.rule.targets.iter();
-    let mut queues = targets.filter_map(|target| target.dead_letters.as_deref());
-    if queues.all(|queue| is_sent(cx, &namespace, &giver(rule, queue), &before.warnings)) {
-        let unused = Reason::DeadLetterQueueUnused.name();
-        accepted.warnings.retain(|it| it.reason != unused);
-    }
-}
-
-fn giver<'g>(rule: &'g EcsRule, queue: &'g str) -> Giver<'g> {
+/// Returns whose the dead letters are that go to a queue.
+pub(super) fn giver<'g>(rule: &'g EcsRule, queue: &'g str) -> Giver<'g> {
     Giver {
         subject: Subject::Rule,
         spec: &rule.spec,

@@ -33,6 +33,7 @@ use self::{
 use super::{
     caches::child_kind::{ChildKind, addon},
     context::Context,
+    dead_letters::remove_warnings,
     error::Error,
     kind::{OfKind, Reconciled},
     started_task::newest,
@@ -113,7 +114,11 @@ async fn reconcile(rule: &EcsRule, cx: &Context) -> Result<Action, Error> {
     let now = whole_seconds(Timestamp::now());
     let found = match read(rule, cx.event_queue.is_some()) {
         Ok(mut found) => {
-            dead_letters::remove_warnings(cx, rule, &before, &mut found);
+            let targets = found.rule.targets.iter();
+            let queues = targets.filter_map(|target| target.dead_letters.as_deref());
+            let givers = queues.map(|queue| dead_letters::giver(rule, queue));
+            let warnings = (&before.warnings[..], &mut found.warnings);
+            remove_warnings(cx, &rule.namespace().unwrap_or_default(), givers, warnings);
             found
         }
         Err(refusal) => {

@@ -10,10 +10,10 @@ use super::{
 use crate::{
     controller::{
         context::Context,
-        dead_letters::{self, DeadLetter, Giver, is_sent},
+        dead_letters::{self, DeadLetter, Giver},
     },
-    crd::{EcsSchedule, ScheduleStatus},
-    diagnostic::{Reason, StateReason, Subject},
+    crd::EcsSchedule,
+    diagnostic::{StateReason, Subject},
 };
 
 /// Has a message sent for each start that is given up, if the schedule has a queue for them
@@ -33,24 +33,8 @@ pub(super) fn send(
     }
 }
 
-/// Removes the warning that no message is sent, if one would be.
-pub(super) fn remove_warning(
-    cx: &Context,
-    schedule: &EcsSchedule,
-    before: &ScheduleStatus,
-    accepted: &mut Accepted,
-) {
-    let Some(queue) = &accepted.firings.dead_letters else {
-        return;
-    };
-    let namespace = schedule.namespace().unwrap_or_default();
-    if is_sent(cx, &namespace, &giver(schedule, queue), &before.warnings) {
-        let unused = Reason::DeadLetterQueueUnused.name();
-        accepted.warnings.retain(|it| it.reason != unused);
-    }
-}
-
-fn giver<'g>(schedule: &'g EcsSchedule, queue: &'g str) -> Giver<'g> {
+/// Returns whose the dead letters are that go to a queue.
+pub(super) fn giver<'g>(schedule: &'g EcsSchedule, queue: &'g str) -> Giver<'g> {
     Giver {
         subject: Subject::Schedule,
         spec: &schedule.spec,

@@ -27,7 +27,7 @@ use self::{
 use super::{
     caches::child_kind::{ChildKind, addon},
     context::Context,
-    dead_letters::Limit,
+    dead_letters::{Limit, remove_warnings},
     error::Error,
     kind::{OfKind, Reconciled},
     status::whole_seconds,
@@ -110,7 +110,11 @@ async fn reconcile(schedule: Arc<EcsSchedule>, cx: Arc<Context>) -> Result<Actio
     let now = whole_seconds(Timestamp::now());
     let accepted = match read(&schedule) {
         Ok(mut accepted) => {
-            dead_letters::remove_warning(&cx, &schedule, &before, &mut accepted);
+            let queue = accepted.firings.dead_letters.iter();
+            let givers = queue.map(|queue| dead_letters::giver(&schedule, queue));
+            let warnings = (&before.warnings[..], &mut accepted.warnings);
+            let namespace = schedule.namespace().unwrap_or_default();
+            remove_warnings(&cx, &namespace, givers, warnings);
             accepted
         }
         Err(refusal) => {

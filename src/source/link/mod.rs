@@ -50,8 +50,7 @@ pub(super) fn link(
     };
     linker.collect_task_definitions(same);
     linker.plan_runs();
-    linker.plan_pipes();
-    linker.plan_rules(same);
+    linker.plan_rules_and_pipes(same);
     linker.find_shared();
     linker.drop_duplicate_services(same);
     linker.plan_lone_task_definitions(incomplete);

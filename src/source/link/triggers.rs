@@ -9,8 +9,13 @@ use super::{
 use crate::diagnostic::{FieldPath, Subject};
 
 impl Linker<'_> {
-    /// Plans each pipe.
-    pub(super) fn plan_pipes(&mut self) {
+    /// Plans each target of a rule that starts tasks, and each pipe.
+    pub(super) fn plan_rules_and_pipes(&mut self, same: &mut dyn FnMut(usize, usize) -> bool) {
+        self.plan_pipes();
+        self.plan_rules(same);
+    }
+
+    fn plan_pipes(&mut self) {
         for (index, entry) in self.of_kind(Kind::Pipe) {
             let path = FieldPath::root(Subject::Pipe).field("TargetParameters");
             let path = path.field("EcsTaskParameters").field("TaskDefinitionArn");
