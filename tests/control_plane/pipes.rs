@@ -335,7 +335,8 @@ async fn a_group_of_a_fifo_queue_waits_for_its_message_that_cannot_start_a_task(
     })
     .await;
     assert_eq!(orders(&bed, "orders").await, each_once(4));
-    assert_eq!(queue.len().await, 3);
+    // A message that becomes visible while the emulator counts is in neither of its numbers.
+    queue.has(3).await;
 
     let redrive = json!({"deadLetterTargetArn": failures.arn, "maxReceiveCount": 2});
     let attributes = json!({"Attributes": {"RedrivePolicy": redrive.to_string()}});
