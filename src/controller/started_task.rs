@@ -252,20 +252,21 @@ pub(super) fn newest(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<TriggeredTaskS
     let mut tasks: Vec<&Arc<EcsTask>> = tasks.iter().collect();
     tasks.sort_by_key(|task| Reverse((created(task), task.name_any())));
     let tasks = tasks.into_iter().take(LISTED);
-    tasks
-        .map(|task| {
-            let status = cx.tasks.latest(task);
-            let result = result(&status);
-            let reason = outcome(&status, result);
-            TriggeredTaskStatus {
-                name: task.name_any(),
-                result: result.to_owned(),
-                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
-                reason: reason.map(str::to_owned),
-                stopped_at: status.stopped_at,
-            }
-        })
-        .collect()
+    tasks.map(|task| listed(cx, task)).collect()
+}
+
+/// Returns what the status of a starter says of a task.
+pub(super) fn listed(cx: &Context, task: &EcsTask) -> TriggeredTaskStatus {
+    let status = cx.tasks.latest(task);
+    let result = result(&status);
+    let reason = outcome(&status, result);
+    TriggeredTaskStatus {
+        name: task.name_any(),
+        result: result.to_owned(),
+        exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
+        reason: reason.map(str::to_owned),
+        stopped_at: status.stopped_at,
+    }
 }
 
 /// Where the resources of a starter would be in AWS.

@@ -65,10 +65,20 @@ impl Source {
         if running.is_none() || is_edited || rest.is_none() {
             let namespace = service.namespace().unwrap_or_default();
             let asked = read_image(cx, &namespace, &built_by).await;
-            if asked.is_err() {
+            if let Err(unbuilt) = &asked {
+                if unbuilt.is_transient {
+                    // The status of a service that has an image does not say it: it would change with each late answer.
+                    let service = service.name_any();
+                    tracing::warn!(
+                        namespace,
+                        service,
+                        error = unbuilt.message,
+                        "a builder's image is not known"
+                    );
+                }
                 // What went wrong may be right soon.
                 let soon = MINUTE.min(cx.lookups.every);
-                cx.lookups.put_off(&owner.uid, now + soon);
+                cx.lookups.bring_forward(&owner.uid, now + soon);
                 rest = Some(rest.map_or(soon, |rest| rest.min(soon)));
             }
             let now_known = cx.lookups.know(&owner.uid, &built_by, asked);

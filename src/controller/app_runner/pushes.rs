@@ -137,7 +137,7 @@ impl Lookups {
     }
 
     /// Has the next turn of a service be at a time, if it would be later.
-    pub(super) fn put_off(&self, uid: &str, at: Instant) {
+    pub(super) fn bring_forward(&self, uid: &str, at: Instant) {
         if let Some(next) = lock(&self.next).get_mut(uid) {
             next.at = next.at.min(at);
         }
@@ -204,7 +204,7 @@ pub(super) async fn look_up(
     }
     let now = Instant::now();
     if !lookups.may_begin(now) {
-        lookups.put_off(uid, now + MINUTE);
+        lookups.bring_forward(uid, now + MINUTE);
         return Turn::Nothing(Some(MINUTE));
     }
     Turn::Pushed(digest)
@@ -295,7 +295,7 @@ mod tests {
         // Who has to wait for others does not wait for an interval.
         let rare = Lookups::new(Some(Duration::from_hours(24)));
         rare.rest("a", now);
-        rare.put_off("a", now + MINUTE);
+        rare.bring_forward("a", now + MINUTE);
         assert!(rare.rest("a", now).is_some());
         assert_eq!(rare.rest("a", now + MINUTE), None);
     }

@@ -222,15 +222,17 @@ fn ask_refused(cx: &Context, namespace: Option<&str>) {
             cx.ask(ObjectRef::from_obj(&*pipe));
         }
     }
-    // Whether their dead letters are sent.
-    for schedule in cx.schedules.store.state() {
-        if is_concerned(schedule.meta()) {
-            cx.ask(ObjectRef::from_obj(&*schedule));
+    if cx.sqs.is_some() {
+        // Whether their dead letters are sent.
+        for schedule in cx.schedules.store.state() {
+            if is_concerned(schedule.meta()) {
+                cx.ask(ObjectRef::from_obj(&*schedule));
+            }
         }
-    }
-    for rule in cx.rules.store.state() {
-        if is_concerned(rule.meta()) {
-            cx.ask(ObjectRef::from_obj(&*rule));
+        for rule in cx.rules.store.state() {
+            if is_concerned(rule.meta()) {
+                cx.ask(ObjectRef::from_obj(&*rule));
+            }
         }
     }
     for task in cx.tasks.store.state() {

@@ -27,7 +27,6 @@ use crate::{
 const LONGEST_ERROR: usize = 1024;
 
 /// Whose start is given up.
-#[derive(Clone)]
 pub(super) struct Giver<'g> {
     /// What its spec is one of.
     pub(super) subject: Subject,

@@ -14,12 +14,12 @@ use crate::{
         context::Context,
         dead_letters::Limit,
         refusal::Refusal,
-        started_task::{outcome, result},
+        started_task,
         status::{Aspect, conditions},
     },
     crd::{
         ACCEPTED, EcsSchedule, EcsTask, FailedFiringStatus, READY, ScheduleStatus,
-        StartedTaskStatus,
+        StartedTaskStatus, TriggeredTaskStatus,
     },
     diagnostic::StateReason,
 };
@@ -129,16 +129,20 @@ fn listed(cx: &Context, tasks: &[Arc<EcsTask>]) -> Vec<StartedTaskStatus> {
     let tasks = tasks.into_iter().take(LISTED);
     tasks
         .map(|task| {
-            let status = cx.tasks.latest(task);
-            let result = result(&status);
-            let reason = outcome(&status, result);
+            let TriggeredTaskStatus {
+                name,
+                result,
+                exit_code,
+                reason,
+                stopped_at,
+            } = started_task::listed(cx, task);
             StartedTaskStatus {
-                name: task.name_any(),
+                name,
                 due: due(task).map(Time),
-                result: result.to_owned(),
-                exit_code: status.exit_code.filter(|_| status.stopped_at.is_some()),
-                reason: reason.map(str::to_owned),
-                stopped_at: status.stopped_at,
+                result,
+                exit_code,
+                reason,
+                stopped_at,
             }
         })
         .collect()
