@@ -15,7 +15,10 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    caches::{reported::Reported, watch::Cache},
+    caches::{
+        reported::{Reported, resource_version},
+        watch::Cache,
+    },
     context::Context,
     error::{Error, code},
     queue::Line,
@@ -109,9 +112,23 @@ impl<K: Reconciled> OfKind<K> {
     }
 
     /// Returns the newest status of an object, which its cache may not have yet.
+    ///
+    /// Whoever looks at an object that is reconciled elsewhere may hold a version from before a report that the cache has
+    /// now, and nothing calls it again because of a status. What was reported is forgotten only when the cache has it, so
+    /// that one of the two has it in this order.
     #[must_use]
     pub(super) fn latest(&self, object: &K) -> K::Status {
-        self.reported.latest(object, object.reported())
+        if let Some(reported) = self.reported.newer_than(object) {
+            return reported;
+        }
+        let cached = self.store.get(&ObjectRef::from_obj(object));
+        let newer = cached.filter(|cached| {
+            cached.meta().uid == object.meta().uid
+                && resource_version(&**cached) > resource_version(object)
+        });
+        newer
+            .as_deref()
+            .map_or_else(|| object.reported().clone(), |it| it.reported().clone())
     }
 
     /// Returns the version of an object that its newest status, and any decision based on it, belongs to.
@@ -120,9 +137,13 @@ impl<K: Reconciled> OfKind<K> {
         self.reported.version(object)
     }
 
-    /// Records an object that was written, except for its status, so that the next write is based on it.
+    /// Records an object that was written, so that the next write and every decision is based on it.
     pub(super) fn record(&self, written: &K) {
         self.reported.record(written, written.reported().clone());
+        // The watch may have returned it before the response came.
+        if let Some(cached) = self.store.get(&ObjectRef::from_obj(written)) {
+            self.reported.returned(&*cached);
+        }
     }
 
     /// Returns the objects of a namespace.
@@ -209,14 +230,13 @@ impl Context {
         before: &K::Status,
         status: K::Status,
     ) -> Result<bool, Error> {
-        let reported = &K::all(self).reported;
         let api: Api<K> = K::api(self.client.clone(), &object.namespace().unwrap_or_default());
         let written = status::report(&api, object, version, before, &status).await?;
         let Some(written) = written else {
             return Ok(false);
         };
         // What the API server has stored: an older schema drops members that it does not know.
-        reported.record(&written, written.reported().clone());
+        K::all(self).record(&written);
         Ok(true)
     }
 
@@ -259,5 +279,50 @@ impl Context {
         Ok(live.is_some_and(|live| {
             live.uid() == object.uid() && live.metadata.deletion_timestamp.is_none()
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::watcher::Event;
+    use serde_json::json;
+
+    use super::*;
+    use crate::crd::EcsService;
+
+    fn service(version: &str, uid: &str) -> EcsService {
+        let metadata = json!({
+            "name": "web", "namespace": "shop", "uid": uid, "resourceVersion": version,
+        });
+        let status = json!({"runningCount": version.parse::<i64>().unwrap()});
+        serde_json::from_value(json!({"metadata": metadata, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn a_version_from_before_a_report_has_its_status_before_and_after_the_watch_returns_it() {
+        let services = OfKind::<EcsService>::new();
+        let count =
+            |version: &str, uid: &str| services.latest(&service(version, uid)).running_count;
+        let old = service("5", "1");
+        services.cache.apply(&Event::Apply(old.clone()));
+        assert_eq!(count("5", "1"), Some(5));
+        services.begin(&old);
+        services.record(&service("7", "1"));
+        assert_eq!(count("5", "1"), Some(7), "it was reported");
+        services.cache.apply(&Event::Apply(service("7", "1")));
+        services.returned(&service("7", "1"));
+        services.end(&old);
+        assert_eq!(count("5", "1"), Some(7), "the cache has it");
+        assert_eq!(count("8", "1"), Some(8), "it is newer");
+        assert_eq!(count("5", "2"), Some(5), "it is another object");
+    }
+
+    #[test]
+    fn a_response_that_comes_after_the_watch_is_not_kept() {
+        let services = OfKind::<EcsService>::new();
+        services.cache.apply(&Event::Apply(service("7", "1")));
+        services.record(&service("7", "1"));
+        let version = services.version(&service("5", "1"));
+        assert_eq!(version.as_deref(), Some("5"));
     }
 }

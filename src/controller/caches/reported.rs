@@ -27,18 +27,12 @@ impl<S> Default for Reported<S> {
 }
 
 impl<S: Clone> Reported<S> {
-    /// Returns the newest status of an object whose cached status is `status`.
-    pub(crate) fn latest<K: Resource>(&self, object: &K, status: &S) -> S {
+    /// Returns the status that was reported of a later version of an object, if the watch has not returned that yet.
+    pub(crate) fn newer_than<K: Resource>(&self, object: &K) -> Option<S> {
         let uid = object.meta().uid.as_deref().unwrap_or_default();
-        let mut by_uid = lock(&self.by_uid);
-        match by_uid.get(uid) {
-            Some((version, reported)) if resource_version(object) < *version => reported.clone(),
-            Some(_) => {
-                by_uid.remove(uid);
-                status.clone()
-            }
-            None => status.clone(),
-        }
+        let by_uid = lock(&self.by_uid);
+        let (version, reported) = by_uid.get(uid)?;
+        (resource_version(object) < *version).then(|| reported.clone())
     }
 
     /// Returns the version of an object that its newest status, and any decision based on it, belongs to.
@@ -97,7 +91,8 @@ impl<S: Clone> Reported<S> {
     }
 }
 
-fn resource_version<K: Resource>(object: &K) -> u64 {
+/// Returns the number of a version, which grows with each write.
+pub(crate) fn resource_version<K: Resource>(object: &K) -> u64 {
     let version = object.meta().resource_version.as_deref();
     version
         .and_then(|version| version.parse().ok())
@@ -126,13 +121,9 @@ mod tests {
             ..ServiceStatus::default()
         };
         reported.record(&service("7"), status(7));
-        assert_eq!(reported.latest(&service("5"), &status(5)), status(7));
-        assert_eq!(reported.latest(&service("8"), &status(8)), status(8));
-        assert_eq!(
-            reported.latest(&service("5"), &status(5)),
-            status(5),
-            "it is forgotten"
-        );
+        assert_eq!(reported.newer_than(&service("5")), Some(status(7)));
+        assert_eq!(reported.newer_than(&service("7")), None);
+        assert_eq!(reported.newer_than(&service("8")), None);
     }
 
     #[test]
