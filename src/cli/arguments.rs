@@ -88,6 +88,15 @@ pub(super) struct InputOptions {
     /// Fill in the placeholders <NAME>, ${NAME} and {{ NAME }}
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = fill)]
     pub(super) fill: Vec<(String, String)>,
+    /// Give a parameter of a CloudFormation template a value
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(super) parameters: Vec<(String, String)>,
+    /// Read parameters from a file, as aws cloudformation takes them for create-stack and deploy
+    #[arg(long = "parameters-file", value_name = "PATH")]
+    pub(super) parameters_files: Vec<PathBuf>,
+    /// The name of the stack that a CloudFormation template makes [default: the name of the file]
+    #[arg(long, value_name = "NAME")]
+    pub(super) stack_name: Option<String>,
     /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]
     environment_files: Vec<(String, String)>,

@@ -34,9 +34,9 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let unnamed = named::given(&settings);
     let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
-    let fill = options.input.fill.iter().cloned().collect();
+    let given = options.values(&settings)?;
     let folder = options.output.output_dir.as_deref();
-    let catalog = Catalog::read(&options.inputs, folder, fill, &mut |problem| {
+    let catalog = Catalog::read(&options.inputs, folder, given, &mut |problem| {
         problems.push(problem);
     });
     if let Some(namespace) = catalog.only_namespace()

@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod settings;
 mod simulate;
+mod template_parameters;
 mod values;
 
 use std::{
@@ -43,6 +44,14 @@ enum Error {
         path: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// A file of a template's parameters is none.
+    #[error("{} has no parameters: {why}", path.display())]
+    ParametersFile {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// An environment file could not be read.
     #[error("cannot read {}: {source}", path.display())]

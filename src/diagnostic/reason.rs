@@ -300,8 +300,10 @@ reasons! {
         NoEssentialContainer => "at least one container must be essential", "remove essential: false from the main container";
         NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget";
         NotAnEcsScalableTarget { value } => "{value}: only ecs and ecs:service:DesiredCount are handled", "leave this document out";
+        NothingToConvert { what, types } => "the {what} has nothing that is converted: {types}", "give the one that has the task definitions and the services";
         OrphanScaling { name } => "no service {name} is among the documents", "convert it together with its service";
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
+        ParameterNotAllowed { name, value, allowed } => "parameter {name} cannot be {value}", "give one of {allowed}";
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";
         PauseUnsupported => "PAUSE hooks are not supported yet", "leave the hook out, and pause in the pipeline that deploys";
         PipeBatchSizeUnsupported { n } => "a task of ECS takes one message, not {n}", "set BatchSize to 1, or leave it out";
@@ -361,6 +363,7 @@ reasons! {
         TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TaskGroupConstraintUnsupported => "task:group can only be compared with ==, !=, in or not_in, and cannot be combined by or", "write task:group in [A, B] for the tasks of several groups";
+        TemplateFunctionFailed { problem } => "the template does not give this value: {problem}", "correct the template, or write the value in place of the function";
         TerminationProtectionNeedsScaling => "managedTerminationProtection needs managedScaling", "set managedScaling.status to ENABLED, or remove managedTerminationProtection";
         TooManyDnsServers => "a pod takes at most 3 DNS servers", "keep three of them";
         UnknownAnnotation { name, advice } => "{name} is not an annotation that this object can have", "{advice}";
@@ -405,6 +408,7 @@ reasons! {
         CompletionDependencyNotEnforced { a, b } => "{a} starts together with {b}, not after it has ended", "let {a} wait for {b} itself, or make {b} a task of its own";
         ConcurrencyNotCapped { n } => "a pod may get more than {n} requests at once", "limit them in the program, or in a gateway in front of it";
         ConcurrencyScalingNeedsMetric { n } => "tasks are added when they use 70 % of their CPU, not when each has {n} requests at once", "check that load shows in the CPU; otherwise convert with --as resources, and use a policy on a metric of requests";
+        ConditionAssumed { name, value } => "condition {name} is taken to be {value}, because a parameter that it depends on has no value", "give the parameter with --parameter NAME=VALUE";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
@@ -462,6 +466,7 @@ reasons! {
         InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
+        KnownAfterDeployment { names } => "only AWS knows {names}, so placeholders stand for them", "deploy the rest of the template, and give each with --set NAME=VALUE";
         LinksBecomeLocalhost { alias, variable } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as {variable}, are not set", "make sure that linked containers listen on different ports, and set the variables in environment if the image reads them";
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
         LoadBalancerChecksRoot { what } => "the load balancer asks for / by itself, and the service is checked by {what}", "answer / with 200, or set the annotation alb.ingress.kubernetes.io/healthcheck-path of the Ingress";
@@ -488,6 +493,7 @@ reasons! {
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
+        ParametersNotGiven { names } => "no value is given for {names}, so placeholders stand for them", "give each with --parameter NAME=VALUE";
         PipeLogUnused => "nothing is written to the log of the pipe", "watch the events and the status of the EcsPipe";
         PipeRoleUnused => "the operator receives messages with its own role", "allow that role sqs:ReceiveMessage, sqs:DeleteMessage and sqs:GetQueueAttributes for the queue";
         PlaceholderStylesDiffer { texts } => "--set filled {texts} in a text that the program in a container reads, and filled the same name in another style elsewhere", "if the program expands this text itself, give your own placeholder another name; otherwise there is nothing to do";
@@ -624,6 +630,7 @@ reasons! {
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
+        ResourcesNotRead { types } => "the template also makes what is not converted: {types}", "";
         RuleTagsUnused => "the tags of a rule are not those of its tasks", "";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";

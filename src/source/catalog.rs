@@ -9,15 +9,16 @@ use std::{
 
 use super::{
     entry::{Entry, follow},
+    expand::expand,
     index::{Indexed, Skipped},
     link::{Links, Plan, link},
     load::load,
-    placeholder::Fill,
     read::{self, Problem},
     syntax::parse_one,
     text::{SourceText, Span},
     tree::Node,
     unit::Unit,
+    values::Values,
 };
 use crate::{diagnostic::Message, parallel::in_order};
 
@@ -27,9 +28,9 @@ pub struct Catalog {
     texts: Texts,
     entries: Vec<Entry>,
     plans: Vec<Plan>,
-    fill: Arc<Fill>,
+    values: Arc<Values>,
     skipped: Skipped,
-    /// The names of `fill` that no text has.
+    /// The names of values that no text has.
     unused: BTreeSet<String>,
 }
 
@@ -39,7 +40,7 @@ impl Catalog {
     pub fn read(
         paths: &[PathBuf],
         output: Option<&Path>,
-        fill: Fill,
+        values: impl Into<Values>,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
         let mut origins = Vec::new();
@@ -61,7 +62,7 @@ impl Catalog {
                 });
             }
         }
-        let catalog = Self::of_origins(origins, fill, unread, problems);
+        let catalog = Self::of_origins(origins, values.into(), unread, problems);
         for folder in &catalog.skipped.folders {
             if let Some(path) = paths.get(*folder) {
                 problems(Problem::empty_folder(path));
@@ -73,39 +74,40 @@ impl Catalog {
     /// The same for texts that are at hand. No file is touched.
     pub fn of_texts(
         texts: impl IntoIterator<Item = SourceText>,
-        fill: Fill,
+        values: impl Into<Values>,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
         let origins = texts
             .into_iter()
             .map(|text| Origin::Memory(Box::new(text)))
             .collect();
-        Self::of_origins(origins, fill, false, problems)
+        Self::of_origins(origins, values.into(), false, problems)
     }
 
     /// Reads each text once. `incomplete` says that there are others, which could not be read.
     fn of_origins(
         origins: Vec<Origin>,
-        fill: Fill,
+        values: Values,
         mut incomplete: bool,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
         let origins: Arc<[Origin]> = origins.into();
+        let values = Arc::new(values);
+        let texts = || Texts::of(Arc::clone(&origins), Arc::clone(&values));
         let mut catalog = Self {
-            texts: Texts::of(Arc::clone(&origins)),
+            texts: texts(),
             // Mostly there is one in each file.
             entries: Vec::with_capacity(origins.len()),
             plans: Vec::new(),
             skipped: Skipped::default(),
-            unused: fill.keys().cloned().collect(),
-            fill: Arc::new(fill),
+            unused: values.names().cloned().collect(),
+            values: Arc::clone(&values),
         };
-        let fill = Arc::clone(&catalog.fill);
         let Ok(()) = in_order(
             &origins,
-            || Texts::of(Arc::clone(&origins)),
+            texts,
             |texts, number, origin| match texts.get(number) {
-                Ok(source) => Indexed::of(number, &source, origin.folder(), &fill),
+                Ok(source) => Indexed::of(number, &source, origin.folder(), &values),
                 Err(problem) => Indexed {
                     problems: vec![problem],
                     folder: origin.folder(),
@@ -113,7 +115,7 @@ impl Catalog {
                 },
             },
             |indexed| -> Result<(), Infallible> {
-                incomplete |= !indexed.is_skipped && !indexed.problems.is_empty();
+                incomplete |= !indexed.is_skipped && indexed.has_errors();
                 catalog.skipped.count(&indexed);
                 catalog.entries.extend(indexed.entries);
                 for name in indexed.named {
@@ -151,13 +153,13 @@ impl Catalog {
             mut texts,
             entries,
             plans,
-            fill,
+            values,
             skipped: _,
             unused: _,
         } = self;
         plans
             .into_iter()
-            .map(move |plan| load(&plan, &entries, &mut texts, &fill))
+            .map(move |plan| load(&plan, &entries, &mut texts, &values.fill))
     }
 
     /// Reads the documents again, as [`Self::into_units`] does, and calls `work` for each unit and its number on one of
@@ -174,7 +176,7 @@ impl Catalog {
         in_order(
             &self.plans,
             || self.texts.unread(),
-            |texts, number, plan| work(number, load(plan, &self.entries, texts, &self.fill)),
+            |texts, number, plan| work(number, load(plan, &self.entries, texts, &self.values.fill)),
             take,
         )
     }
@@ -183,7 +185,7 @@ impl Catalog {
     pub fn unit(&self, number: usize) -> Option<Result<Unit, Problem>> {
         let plan = self.plans.get(number)?;
         let mut texts = self.texts.unread();
-        Some(load(plan, &self.entries, &mut texts, &self.fill))
+        Some(load(plan, &self.entries, &mut texts, &self.values.fill))
     }
 
     /// The namespace that the custom resources name, if it is only one.
@@ -268,6 +270,7 @@ impl Origin {
 #[derive(Debug)]
 pub(super) struct Texts {
     origins: Arc<[Origin]>,
+    values: Arc<Values>,
     recent: Vec<(usize, SourceText)>,
     /// The last parts of texts that hold several documents, with their files and places.
     trees: Vec<(usize, Span, Arc<Node<'static>>)>,
@@ -277,9 +280,10 @@ impl Texts {
     /// A service, its task definition and its scaling are often in files of their own.
     const KEPT: usize = 4;
 
-    fn of(origins: Arc<[Origin]>) -> Self {
+    fn of(origins: Arc<[Origin]>, values: Arc<Values>) -> Self {
         Self {
             origins,
+            values,
             recent: Vec::new(),
             trees: Vec::new(),
         }
@@ -287,7 +291,7 @@ impl Texts {
 
     /// The same texts, none of which is kept.
     fn unread(&self) -> Self {
-        Self::of(Arc::clone(&self.origins))
+        Self::of(Arc::clone(&self.origins), Arc::clone(&self.values))
     }
 
     pub(super) fn get(&mut self, number: usize) -> Result<SourceText, Problem> {
@@ -325,7 +329,11 @@ impl Texts {
         if self.trees.len() == Self::KEPT {
             self.trees.remove(0);
         }
-        let tree = Arc::new(root.into_owned());
+        let tree = match expand(&root, source.name(), &self.values) {
+            Some(expanded) => expanded.into_list(root.span).into_owned(),
+            None => root.into_owned(),
+        };
+        let tree = Arc::new(tree);
         self.trees
             .push((entry.origin(), entry.slice(), Arc::clone(&tree)));
         Ok(Some(tree))

@@ -41,6 +41,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Null => visitor.visit_unit(),
+            Value::Unresolved(why) => Err(de::Error::custom(why)),
             Value::Bool(text) => visitor.visit_bool(text.eq_ignore_ascii_case("true")),
             Value::Number(text) => match text.parse::<i64>() {
                 Ok(number) => visitor.visit_i64(number),

@@ -96,7 +96,7 @@ pub(super) fn annotations_of(
                 let value = filled(Cow::Borrowed(&**text), fill).into_owned();
                 found.insert(member.key.to_string(), value);
             }
-            Value::Null => {}
+            Value::Null | Value::Unresolved(_) => {}
             Value::List(_) | Value::Object(_) => {
                 let path = path.field(member.key.to_string());
                 reject(path, &member.value, "must be a text");

@@ -4,14 +4,16 @@ use std::{collections::BTreeSet, path::Path};
 
 use super::{
     entry::Entry,
+    expand::{Expanded, expand},
     kind::{self, find, mentions_ecs},
-    placeholder::{Fill, used},
+    placeholder::used,
     read::Problem,
     syntax::Documents,
     text::{SourceText, Span},
-    tree::SyntaxError,
+    tree::{Node, SyntaxError},
+    values::Values,
 };
-use crate::diagnostic::Message;
+use crate::diagnostic::{Message, Severity};
 
 /// The files of folders that are no ECS documents.
 #[derive(Debug, Default)]
@@ -61,14 +63,14 @@ impl Indexed {
         origin: usize,
         source: &SourceText,
         folder: Option<usize>,
-        fill: &Fill,
+        values: &Values,
     ) -> Self {
         let mut indexed = Self {
             folder,
             ..Self::default()
         };
         let mut is_foreign = folder.is_some();
-        if let Err(error) = indexed.read(origin, source, fill, &mut is_foreign) {
+        if let Err(error) = indexed.read(origin, source, values, &mut is_foreign) {
             let problem = Problem {
                 source: source.clone(),
                 span: Some(source.whole(error.span)),
@@ -85,10 +87,17 @@ impl Indexed {
         if folder.is_some() && indexed.entries.is_empty() {
             indexed.explain(is_foreign);
         }
-        if !fill.is_empty() {
-            indexed.named = used(source.text(), fill).cloned().collect();
+        if !values.fill.is_empty() {
+            let names = used(source.text(), &values.fill);
+            indexed.named.extend(names.cloned());
         }
         indexed
+    }
+
+    /// Whether something is wrong with a document, so that not everything is known.
+    pub(super) fn has_errors(&self) -> bool {
+        let mut problems = self.problems.iter();
+        problems.any(|problem| problem.message.reason().severity() == Severity::Error)
     }
 
     /// Makes a note of the problems of a file that was only found in a folder, or adds how to leave it out.
@@ -123,7 +132,7 @@ impl Indexed {
         &mut self,
         origin: usize,
         source: &SourceText,
-        fill: &Fill,
+        values: &Values,
         is_foreign: &mut bool,
     ) -> Result<(), SyntaxError> {
         let name = source.name();
@@ -137,7 +146,19 @@ impl Indexed {
         while let Some(parsed) = documents.next_document()? {
             empty = false;
             let mut scaled = None;
-            for found in find(&parsed.root) {
+            let expanded = expand(&parsed.root, name, values);
+            let is_expanded = expanded.is_some();
+            let root = match expanded {
+                Some(expanded) => &self.take(source, expanded, parsed.root.span),
+                None => &parsed.root,
+            };
+            // What there is to say of a file without documents is said already.
+            let all = if is_expanded && root.elements() == Some(&[]) {
+                Vec::new()
+            } else {
+                find(root)
+            };
+            for found in all {
                 let form = match &found.form {
                     Ok(form) => *form,
                     Err(message) => {
@@ -151,9 +172,9 @@ impl Indexed {
                         continue;
                     }
                 };
-                let entry = Entry::new(origin, &parsed.root, &found, form, stem, fill);
+                let entry = Entry::new(origin, root, &found, form, stem, &values.fill);
                 let Some(mut entry) = entry else { continue };
-                if !documents.elements_stand_alone() {
+                if is_expanded || !documents.elements_stand_alone() {
                     entry.set_slice(parsed.slice);
                     if !found.steps.is_empty() {
                         entry.rest_mut().steps = found.steps.into_boxed_slice();
@@ -163,11 +184,24 @@ impl Indexed {
                 self.entries.push(entry);
             }
             // Only a file without documents is judged, so that others cost nothing.
-            *is_foreign = *is_foreign && self.entries.is_empty() && kind::is_foreign(&parsed.root);
+            let is_of_others = || is_expanded || kind::is_foreign(&parsed.root);
+            *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {
             return Err(SyntaxError::new(Span::default(), "the file is empty"));
         }
         Ok(())
+    }
+
+    /// Takes what there is to say of a file of another tool, and returns its documents.
+    fn take<'a>(&mut self, source: &SourceText, expanded: Expanded<'a>, span: Span) -> Node<'a> {
+        self.named.extend(expanded.names.iter().cloned());
+        let problems = expanded.findings.iter().map(|(span, message)| Problem {
+            source: source.clone(),
+            span: Some(source.whole(*span)),
+            message: message.clone(),
+        });
+        self.problems.extend(problems);
+        expanded.into_list(span)
     }
 }

@@ -29,7 +29,7 @@ use crate::{
 pub(super) struct Loader<'c> {
     entries: &'c [Entry],
     texts: &'c mut Texts,
-    fill: &'c Arc<Fill>,
+    fill: &'c Fill,
     pub(super) documents: Vec<Document>,
     pub(super) diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
@@ -46,7 +46,7 @@ pub(super) fn load(
     plan: &Plan,
     entries: &[Entry],
     texts: &mut Texts,
-    fill: &Arc<Fill>,
+    fill: &Fill,
 ) -> Result<Unit, Problem> {
     let mut loader = Loader {
         entries,

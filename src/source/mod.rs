@@ -43,12 +43,14 @@ mod app_runner;
 mod auto_scaling;
 mod built_by;
 mod catalog;
+mod cloud_formation;
 mod custom_domains;
 mod de;
 mod deployment;
 mod document;
 mod entry;
 mod envelope;
+mod expand;
 mod home;
 mod index;
 mod json;
@@ -75,6 +77,7 @@ mod text;
 mod token;
 mod tree;
 mod unit;
+mod values;
 mod walk;
 mod yaml;
 
@@ -96,3 +99,4 @@ pub use spec::{
 pub use text::{Position, SourceText, Span};
 pub use tree::{Member, Node, Value};
 pub use unit::{Content, Unit};
+pub use values::Values;

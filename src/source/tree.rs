@@ -3,6 +3,7 @@
 use std::{borrow::Cow, mem};
 
 use super::text::Span;
+use crate::diagnostic::Message;
 
 /// The maximum nesting of lists and objects. AWS's deepest request has 11 levels; the limit protects the stack.
 pub(super) const DEPTH_LIMIT: usize = 64;
@@ -32,6 +33,8 @@ pub enum Value<'a> {
     List(Vec<Node<'a>>),
     /// An object without duplicate keys, in the order of the text.
     Object(Vec<Member<'a>>),
+    /// A value that a template leaves open, with the reason.
+    Unresolved(Box<Message>),
 }
 
 /// One member of an object.
@@ -138,6 +141,7 @@ impl<'a> Node<'a> {
             Value::String(_) => "a string",
             Value::List(_) => "a list",
             Value::Object(_) => "an object",
+            Value::Unresolved(_) => "a value that is not known",
         }
     }
 
@@ -163,7 +167,7 @@ impl<'a> Node<'a> {
     pub(super) fn size(&self, limit: Size) -> Size {
         let mut size = Size { values: 1, text: 0 };
         match &self.value {
-            Value::Null => {}
+            Value::Null | Value::Unresolved(_) => {}
             Value::Bool(text) | Value::Number(text) | Value::String(text) => size.text = text.len(),
             Value::List(elements) => {
                 for element in elements {
@@ -191,6 +195,7 @@ impl<'a> Node<'a> {
         let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
         let value = match self.value {
             Value::Null => Value::Null,
+            Value::Unresolved(why) => Value::Unresolved(why),
             Value::Bool(text) => Value::Bool(own(text)),
             Value::Number(text) => Value::Number(own(text)),
             Value::String(text) => Value::String(own(text)),
@@ -252,6 +257,48 @@ impl<'a> Node<'a> {
     }
 }
 
+/// Returns a tree as JSON, in one line. `null` stands for a value that is not known.
+pub(super) fn to_json(node: &Node<'_>) -> String {
+    let mut json = String::new();
+    write_json(node, &mut json);
+    json
+}
+
+fn write_json(node: &Node<'_>, json: &mut String) {
+    match &node.value {
+        Value::Null | Value::Unresolved(_) => json.push_str("null"),
+        Value::Bool(text) => json.push_str(&text.to_ascii_lowercase()),
+        Value::Number(text) => json.push_str(text),
+        Value::String(text) => write_json_text(text, json),
+        Value::List(elements) => {
+            json.push('[');
+            for (index, element) in elements.iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                write_json(element, json);
+            }
+            json.push(']');
+        }
+        Value::Object(members) => {
+            json.push('{');
+            for (index, member) in members.iter().enumerate() {
+                if index > 0 {
+                    json.push(',');
+                }
+                write_json_text(&member.key, json);
+                json.push(':');
+                write_json(&member.value, json);
+            }
+            json.push('}');
+        }
+    }
+}
+
+fn write_json_text(text: &str, json: &mut String) {
+    json.push_str(&serde_json::Value::from(text).to_string());
+}
+
 /// Returns the members in the order of their names.
 fn sorted<'m, 'a>(members: &'m [Member<'a>]) -> Vec<&'m Member<'a>> {
     let mut sorted: Vec<_> = members.iter().collect();
@@ -287,6 +334,7 @@ pub(super) fn duplicate_key<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Mem
 pub(super) fn print(node: &Node<'_>) -> String {
     match &node.value {
         Value::Null => "null".to_owned(),
+        Value::Unresolved(why) => format!("<{why}>"),
         Value::Bool(text) | Value::Number(text) => text.to_string(),
         Value::String(text) => format!("{text:?}"),
         Value::List(elements) => {

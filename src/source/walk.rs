@@ -59,13 +59,17 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports a CloudFormation function in place of the value.
+    /// Reports a CloudFormation function in place of the value, or why the value is not known.
     pub(super) fn is_intrinsic(
         &mut self,
         node: &Node<'_>,
         shape: Option<&Shape>,
         trail: Trail<'_>,
     ) -> bool {
+        if let Value::Unresolved(why) = &node.value {
+            self.sink.reject(trail, Message::clone(why));
+            return true;
+        }
         let Value::Object(members) = &node.value else {
             return false;
         };

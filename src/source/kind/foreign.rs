@@ -257,23 +257,13 @@ enum Names {
 /// Recognizes whole templates and projects of other tools, which contain more than requests.
 pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
     let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
-    if has(node, "AWSTemplateFormatVersion") || map("Resources") {
-        return Some("CloudFormation");
-    }
     if has(node, "terraform_version") || map("resource") || map("planned_values") {
         return Some("Terraform");
     }
     if map("services") {
         return Some("Docker Compose");
     }
-    let resources = node.members().is_some_and(|members| {
-        !members.is_empty()
-            && members.iter().all(|member| {
-                let kind = member.value.get("Type").and_then(Node::text);
-                kind.is_some_and(|kind| kind.starts_with("AWS::"))
-            })
-    });
-    resources.then_some("CloudFormation")
+    None
 }
 
 /// Whether this is a template of CloudFormation, a file of Terraform or its state.

@@ -340,6 +340,28 @@ fn is_container(node: &Node<'_>) -> bool {
         || (has(node, "Image") && !has(node, "ContainerDefinitions"))
 }
 
+/// Whether a resource of a template becomes a document. `properties` may have functions.
+pub(super) fn is_converted(type_: &str, properties: Option<&Node<'_>>) -> bool {
+    let spelling = Spelling::CloudFormation;
+    match type_ {
+        "AWS::ECS::CapacityProvider" => true,
+        "AWS::Events::Rule" => {
+            let targets = properties.and_then(|it| it.get("Targets")?.elements());
+            let mut targets = targets.into_iter().flatten();
+            targets.any(|target| starts_tasks(target, spelling))
+        }
+        "AWS::Scheduler::Schedule" => {
+            let target = properties.and_then(|it| it.get("Target"));
+            target.is_some_and(|target| starts_tasks(target, spelling))
+        }
+        "AWS::Pipes::Pipe" => {
+            let parameters = properties.and_then(|it| it.get("TargetParameters"));
+            parameters.is_some_and(|it| has(it, "EcsTaskParameters"))
+        }
+        _ => of_resource(type_).is_some(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::json::JsonDocuments, *};

@@ -1,0 +1,112 @@
+//! Resolves a whole template of CloudFormation into its resources that are converted.
+//!
+//! Functions are evaluated as CloudFormation does. What only a deployment knows becomes a placeholder of the same name,
+//! which `--set` fills: a parameter without a value, and the attribute of a resource. What can be said of a resource
+//! without a deployment is said: the family of a task definition, the ARN of a role that has a name.
+//!
+//! Only the resources that are converted are evaluated, and what they refer to, so that a function elsewhere that cannot
+//! be evaluated rejects nothing.
+
+mod condition;
+mod for_each;
+mod function;
+mod name;
+mod parameter;
+mod reference;
+mod resource;
+mod scope;
+mod stack;
+mod sub;
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use self::{resource::Resource, stack::Stack};
+use super::{
+    expand::Expanded,
+    text::Span,
+    tree::{Member, Node, Value},
+    values::Values,
+};
+use crate::diagnostic::Message;
+
+/// Whether this is a whole template, or only its resources by their names.
+pub(super) fn is_template(root: &Node<'_>) -> bool {
+    let resources = root.get("Resources").and_then(Node::members);
+    let is_resource = |member: &Member<'_>| {
+        let kind = member.value.get("Type").and_then(Node::text);
+        kind.is_some_and(|kind| kind.starts_with("AWS::"))
+    };
+    root.get("AWSTemplateFormatVersion").is_some()
+        || resources.is_some()
+        || root
+            .members()
+            .is_some_and(|members| !members.is_empty() && members.iter().all(is_resource))
+}
+
+/// Returns the resources of a template that are converted. `name` is that of the file, after which the stack is named.
+pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expanded<'a> {
+    let mut stack = Stack::new(root, name, values);
+    let mut resources = Vec::new();
+    let mut unread: BTreeMap<String, usize> = BTreeMap::new();
+    for resource in stack.resources() {
+        if !resource.is_converted(&mut stack) {
+            *unread.entry(resource.type_.to_string()).or_default() += 1;
+        } else if let Some(node) = evaluated(&mut stack, &resource) {
+            resources.push(node);
+        }
+    }
+    if !unread.is_empty() {
+        let types = unread.iter().map(|(kind, count)| match count {
+            1 => kind.clone(),
+            _ => format!("{count} of {kind}"),
+        });
+        let types = types.collect::<Vec<_>>().join(", ");
+        let message = if resources.is_empty() {
+            Message::NothingToConvert {
+                what: "template".to_owned(),
+                types,
+            }
+        } else {
+            Message::ResourcesNotRead { types }
+        };
+        stack.say(root.span, message);
+    }
+    stack.finish(root.span, resources)
+}
+
+/// Returns a resource with everything in it evaluated.
+fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> Option<Node<'a>> {
+    let properties = resource.node.member("Properties");
+    let mut value = match properties {
+        Some(member) => stack.node(&member.value, &resource.scope)?,
+        None => Node {
+            value: Value::Object(Vec::new()),
+            span: resource.node.span,
+        },
+    };
+    resource.add_name(&mut value, stack);
+    let key_span = properties.map_or(resource.node.span, |member| member.key_span);
+    let text = |text: &Cow<'a, str>| Node {
+        value: Value::String(text.clone()),
+        span: resource.key_span,
+    };
+    let members = vec![
+        member("Type", resource.key_span, text(&resource.type_)),
+        member("Properties", key_span, value),
+    ];
+    Some(Node {
+        value: Value::Object(members),
+        span: resource.node.span,
+    })
+}
+
+fn member<'a>(key: &'static str, key_span: Span, value: Node<'a>) -> Member<'a> {
+    Member {
+        key: key.into(),
+        key_span,
+        value,
+    }
+}
+
+#[cfg(test)]
+mod tests;

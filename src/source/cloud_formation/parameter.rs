@@ -1,0 +1,76 @@
+//! The values of parameters.
+
+use super::{
+    super::{
+        text::Span,
+        tree::{Node, Value},
+    },
+    function::{Failure, text},
+    stack::{Open, Stack},
+};
+use crate::diagnostic::Message;
+
+impl<'a> Stack<'_, 'a> {
+    /// Returns the value of a parameter: the given one, or its default; otherwise a placeholder. `None` if the template
+    /// has no such parameter.
+    ///
+    /// A parameter of Systems Manager has the name of a value, which only AWS knows
+    /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html>).
+    pub(super) fn parameter(
+        &mut self,
+        name: &str,
+        span: Span,
+    ) -> Option<Result<Node<'a>, Failure>> {
+        let declared = &self.in_section("Parameters", name)?.value;
+        let kind = declared.get("Type").and_then(Node::text);
+        let kind = kind.unwrap_or_default();
+        let is_of_ssm = kind.starts_with("AWS::SSM::Parameter::Value");
+        let is_list = kind == "CommaDelimitedList" || kind.contains("List<");
+        let own = self.values.parameters.get(name).filter(|_| !is_of_ssm);
+        let given = own.map(String::as_str).or_else(|| self.given(name));
+        if let Some(given) = given
+            && let Some(failure) = not_allowed(name, given, declared)
+        {
+            return Some(Err(failure));
+        }
+        let default = declared.get("Default").filter(|_| !is_of_ssm);
+        let value = match (given, default) {
+            (Some(given), _) => Value::String(given.to_owned().into()),
+            (None, Some(default)) => default.value.clone(),
+            (None, None) => Value::String(self.open(name, Open::Parameter).into()),
+        };
+        let value = Node { value, span };
+        Some(Ok(if is_list { split(&value) } else { value }))
+    }
+}
+
+/// Returns why a value that was given for a parameter cannot be used.
+fn not_allowed(name: &str, given: &str, declared: &Node<'_>) -> Option<Failure> {
+    let allowed = declared.get("AllowedValues")?;
+    let mut values = allowed.elements()?.iter().filter_map(text);
+    if values.any(|value| value == given) {
+        return None;
+    }
+    let all = allowed.elements()?.iter().filter_map(text);
+    let message = Message::ParameterNotAllowed {
+        name: name.to_owned(),
+        value: given.to_owned(),
+        allowed: all.collect::<Vec<_>>().join(", "),
+    };
+    Some(Failure::of(message))
+}
+
+/// Returns the elements of a list that is written with commas.
+fn split<'a>(value: &Node<'a>) -> Node<'a> {
+    let span = value.span;
+    let whole = text(value).unwrap_or_default();
+    let elements = whole.split(',').filter(|_| !whole.is_empty());
+    let elements = elements.map(|element| Node {
+        value: Value::String(element.trim().to_owned().into()),
+        span,
+    });
+    Node {
+        value: Value::List(elements.collect()),
+        span,
+    }
+}

@@ -1,0 +1,244 @@
+//! The state of one evaluation.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    rc::Rc,
+};
+
+use super::{
+    super::{
+        expand::Expanded,
+        text::Span,
+        tree::{Member, Node, Size, Value},
+        values::Values,
+    },
+    for_each,
+    function::{self, Failure},
+    resource::Resource,
+    scope::Scope,
+};
+use crate::diagnostic::Message;
+
+/// The most that an evaluation may make. CloudFormation takes templates of 1 MB with 500 resources.
+const LIMIT: Size = Size {
+    values: 500_000,
+    text: 32 << 20,
+};
+
+/// The most references that may lead from one to the next.
+const DEEPEST: usize = 32;
+
+/// Why a name is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Open {
+    /// A parameter without a value.
+    Parameter,
+    /// What only AWS knows of a resource that the template makes, or of one that another stack has made.
+    Resource,
+}
+
+/// The template of a stack, and what its evaluation has found.
+pub(super) struct Stack<'t, 'a> {
+    pub(super) root: &'t Node<'a>,
+    pub(super) values: &'t Values,
+    pub(super) name: String,
+    resources: Rc<[Resource<'t, 'a>]>,
+    by_id: BTreeMap<Cow<'a, str>, usize>,
+    /// What is being evaluated: a reference to it would not end.
+    underway: Vec<String>,
+    findings: Vec<(Span, Message)>,
+    open: BTreeMap<String, Open>,
+    names: BTreeSet<String>,
+    /// The conditions that were evaluated.
+    pub(super) conditions: BTreeMap<String, bool>,
+    /// Whether the condition that is being evaluated depends on what is open.
+    pub(super) is_assumed: bool,
+    spent: Size,
+}
+
+impl<'t, 'a> Stack<'t, 'a> {
+    /// Returns the stack of a template in the file `file`.
+    pub(super) fn new(root: &'t Node<'a>, file: &str, values: &'t Values) -> Self {
+        let mut stack = Self {
+            root,
+            values,
+            name: values.stack_name.clone().unwrap_or_else(|| stem(file)),
+            resources: Rc::new([]),
+            by_id: BTreeMap::new(),
+            underway: Vec::new(),
+            findings: Vec::new(),
+            open: BTreeMap::new(),
+            names: BTreeSet::new(),
+            conditions: BTreeMap::new(),
+            is_assumed: false,
+            spent: Size::default(),
+        };
+        let parameters = stack.section("Parameters");
+        let parameters = parameters.iter().map(|member| member.key.to_string());
+        stack.names.extend(parameters);
+        // A template's resources may also be the whole file.
+        let all = match root.get("Resources") {
+            Some(resources) => resources.members(),
+            None => root.members(),
+        };
+        let mut found = Vec::new();
+        let nothing = Scope::default();
+        for_each::members(
+            &mut stack,
+            all.unwrap_or_default(),
+            &nothing,
+            &mut |_, it| {
+                found.extend(Resource::of(it));
+            },
+        );
+        let ids = found.iter().enumerate();
+        stack.by_id = ids.map(|(index, it)| (it.id.clone(), index)).collect();
+        stack.resources = found.into();
+        stack
+    }
+
+    /// Returns the members of a section.
+    pub(super) fn section(&self, name: &str) -> &'t [Member<'a>] {
+        let section = self.root.get(name).and_then(Node::members);
+        section.unwrap_or_default()
+    }
+
+    /// Returns a member of a section.
+    pub(super) fn in_section(&self, section: &str, name: &str) -> Option<&'t Member<'a>> {
+        self.section(section).iter().find(|it| it.key == name)
+    }
+
+    /// Returns the resources whose conditions hold.
+    pub(super) fn resources(&mut self) -> Vec<Resource<'t, 'a>> {
+        let all = Rc::clone(&self.resources);
+        let here = all.iter().filter(|it| it.is_made(self));
+        here.cloned().collect()
+    }
+
+    /// Returns the resource of a logical ID, whether its condition holds or not.
+    pub(super) fn resource(&self, id: &str) -> Option<Resource<'t, 'a>> {
+        let index = self.by_id.get(id)?;
+        self.resources.get(*index).cloned()
+    }
+
+    /// Returns a value with all functions in it evaluated; `None` if it is `AWS::NoValue`.
+    pub(super) fn node(&mut self, node: &'t Node<'a>, scope: &Scope<'a>) -> Option<Node<'a>> {
+        if let Err(failure) = self.spend(node) {
+            return Some(failure.at(node.span));
+        }
+        let value = match &node.value {
+            Value::Object(members) => {
+                if let [only] = members.as_slice()
+                    && function::is_function(&only.key)
+                {
+                    let value = function::evaluate(self, only, scope, node.span);
+                    return value.unwrap_or_else(|failure| Some(failure.at(node.span)));
+                }
+                let mut kept = Vec::with_capacity(members.len());
+                for_each::members(self, members, scope, &mut |stack, it| {
+                    if let Some(value) = stack.node(it.value, &it.scope) {
+                        kept.push(Member {
+                            key: it.key,
+                            key_span: it.key_span,
+                            value,
+                        });
+                    }
+                });
+                Value::Object(kept)
+            }
+            Value::List(elements) => {
+                let kept = elements.iter().filter_map(|it| self.node(it, scope));
+                Value::List(kept.collect())
+            }
+            other => other.clone(),
+        };
+        let span = node.span;
+        Some(Node { value, span })
+    }
+
+    /// Counts a value against the limit.
+    fn spend(&mut self, node: &Node<'_>) -> Result<(), Failure> {
+        let text = match &node.value {
+            Value::String(text) => text.len(),
+            _ => 0,
+        };
+        self.spend_text(text)
+    }
+
+    /// Counts a value with a text of this length against the limit.
+    pub(super) fn spend_text(&mut self, text: usize) -> Result<(), Failure> {
+        self.spent.add(Size { values: 1, text });
+        if self.spent.exceeds(LIMIT) {
+            return Err(Failure::new("it makes too much"));
+        }
+        Ok(())
+    }
+
+    /// Evaluates what `id` stands for, unless that is being done already.
+    pub(super) fn within<T>(
+        &mut self,
+        id: &str,
+        evaluate: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.underway.len() == DEEPEST || self.underway.iter().any(|it| it == id) {
+            return Err(Failure::new(format!("{id} refers to itself")));
+        }
+        self.underway.push(id.to_owned());
+        let value = evaluate(self);
+        self.underway.pop();
+        value
+    }
+
+    /// Returns the placeholder of what is not known.
+    pub(super) fn open(&mut self, name: &str, why: Open) -> String {
+        self.open.insert(name.to_owned(), why);
+        self.names.insert(name.to_owned());
+        format!("${{{name}}}")
+    }
+
+    /// Returns the value that was given for a name.
+    pub(super) fn given(&mut self, name: &str) -> Option<&'t str> {
+        let value = self.values.fill.get(name)?;
+        self.names.insert(name.to_owned());
+        Some(value)
+    }
+
+    /// Adds what there is to say of the file.
+    pub(super) fn say(&mut self, span: Span, message: Message) {
+        if !self.findings.iter().any(|(_, known)| *known == message) {
+            self.findings.push((span, message));
+        }
+    }
+
+    /// Returns what the template stands for.
+    pub(super) fn finish(mut self, span: Span, resources: Vec<Node<'a>>) -> Expanded<'a> {
+        let open = std::mem::take(&mut self.open);
+        let of = |why: Open| {
+            let names = open.iter().filter(|(_, known)| **known == why);
+            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(names) = of(Open::Parameter) {
+            self.say(span, Message::ParametersNotGiven { names });
+        }
+        if let Some(names) = of(Open::Resource) {
+            self.say(span, Message::KnownAfterDeployment { names });
+        }
+        Expanded {
+            resources,
+            findings: self.findings,
+            names: self.names,
+        }
+    }
+}
+
+/// Returns the name of a file without its folder and extensions: `MyStack` of `cdk.out/MyStack.template.json`.
+fn stem(file: &str) -> String {
+    let stem = Path::new(file).file_name();
+    let stem = stem.map_or_else(|| file.into(), |stem| stem.to_string_lossy());
+    let stem = stem.split('.').next().unwrap_or_default();
+    let is_stdin = stem.starts_with('<') || stem.is_empty();
+    if is_stdin { "stack" } else { stem }.to_owned()
+}

@@ -1,0 +1,342 @@
+use super::{
+    super::{placeholder::Fill, syntax::parse_one, tree::print},
+    *,
+};
+
+fn values(fill: &[(&str, &str)], parameters: &[(&str, &str)]) -> Values {
+    let own = |pairs: &[(&str, &str)]| -> Fill {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()))
+            .collect()
+    };
+    Values {
+        fill: own(fill),
+        parameters: own(parameters),
+        region: Some("eu-west-1".to_owned()),
+        ..Values::default()
+    }
+}
+
+/// Returns the properties of the first resource, and what is said of the template.
+fn expanded(template: &str, values: &Values) -> (String, Vec<String>) {
+    let root = parse_one("shop.yaml", template).unwrap().unwrap();
+    let expanded = expand(&root, "cdk.out/Shop.template.yaml", values);
+    for (span, _) in &expanded.findings {
+        assert!(template.get(span.range()).is_some());
+    }
+    let findings = expanded.findings.iter();
+    let findings = findings.map(|(_, message)| format!("{}: {message}", message.reason()));
+    let first = expanded.resources.first();
+    let properties = first.and_then(|it| it.get("Properties"));
+    (
+        properties.map_or_else(String::new, print),
+        findings.collect(),
+    )
+}
+
+/// The sections that the expressions below refer to.
+const SECTIONS: &str = "
+Parameters:
+  Cpu: {Type: Number, Default: 256}
+  Stage: {Type: String, AllowedValues: [dev, prod], Default: dev}
+  Tag: {Type: String}
+  Subnets: {Type: 'List<AWS::EC2::Subnet::Id>'}
+  Zones: {Type: CommaDelimitedList, Default: 'a, b'}
+  Ami: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /aws/ami}
+Mappings:
+  Sizes: {dev: {Cpu: 128, Names: [x, y]}, prod: {Cpu: 512}}
+Conditions:
+  IsProd: !Equals [!Ref Stage, prod]
+  IsDev: !Not [!Condition IsProd]
+  Either: !Or [!Condition IsProd, !Equals [a, a]]
+  Both: !And [!Condition IsDev, !Condition Either]
+  IsTagged: !Not [!Equals [!Ref Tag, '']]
+  Circular: !Not [!Condition Circular]
+Resources:
+  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      Family: web
+      Value: EXPRESSION
+  Cluster: {Type: 'AWS::ECS::Cluster'}
+  Named: {Type: 'AWS::ECS::Cluster', Properties: {ClusterName: !Sub 'c-${Stage}'}}
+  Role: {Type: 'AWS::IAM::Role', Properties: {RoleName: app, Path: /team/}}
+  Unnamed: {Type: 'AWS::IAM::Role'}
+  Queue: {Type: 'AWS::SQS::Queue', Properties: {QueueName: jobs}}
+  Other: {Type: 'AWS::SQS::Queue'}
+  Logs: {Type: 'AWS::Logs::LogGroup', Properties: {LogGroupName: /ecs/web}}
+  Secret: {Type: 'AWS::SecretsManager::Secret', Properties: {Name: db}}
+  Group: {Type: 'AWS::ElasticLoadBalancingV2::TargetGroup'}
+  Absent: {Type: 'AWS::SQS::Queue', Condition: IsProd}
+  A: {Type: 'AWS::IAM::Role', Properties: {RoleName: !Ref B}}
+  B: {Type: 'AWS::IAM::Role', Properties: {RoleName: !Ref A}}
+";
+
+/// Returns the value of an expression in a template that has the sections above.
+fn value(expression: &str) -> String {
+    let template = SECTIONS.replace("EXPRESSION", expression);
+    let (properties, _) = expanded(&template, &values(&[], &[]));
+    let value = properties.strip_prefix("{Family:\"web\",Value:");
+    let value = value.and_then(|value| value.strip_suffix('}'));
+    value.unwrap_or(&properties).to_owned()
+}
+
+#[test]
+fn expressions_have_the_values_that_cloudformation_gives_them() {
+    let table = [
+        ("!Ref Cpu", "256"),
+        ("!Ref Zones", r#"["a","b"]"#),
+        ("!Select [1, !Ref Zones]", r#""b""#),
+        ("!Sub '${Cpu}-${AWS::Region}'", r#""256-eu-west-1""#),
+        ("!Sub 'echo ${!HOME} ${Cpu}'", r#""echo ${HOME} 256""#),
+        ("!Sub ['${A}${Cpu}', {A: !Ref Stage}]", r#""dev256""#),
+        ("!Join ['-', [a, !Ref Cpu, c]]", r#""a-256-c""#),
+        ("!Join [',', !Ref Zones]", r#""a,b""#),
+        ("!Split ['/', 'a/b']", r#"["a","b"]"#),
+        ("!Select [2, !Split ['/', !Ref Service]]", "x"),
+        ("!If [IsProd, 1, 2]", "2"),
+        ("!If [Both, [1], 2]", "[1]"),
+        ("[!If [IsProd, 1, !Ref AWS::NoValue], 3]", "[3]"),
+        ("!FindInMap [Sizes, !Ref Stage, Cpu]", "128"),
+        (
+            "!FindInMap [Sizes, prod, Names, {DefaultValue: z}]",
+            r#""z""#,
+        ),
+        ("!Base64 hello", r#""aGVsbG8=""#),
+        ("!Length [1, 2, 3]", "3"),
+        (
+            "!ToJsonString {a: [1, true, !Ref Stage]}",
+            r#""{\"a\":[1,true,\"dev\"]}""#,
+        ),
+        ("!Ref Cluster", r#""shop""#),
+        ("!Ref Named", r#""c-dev""#),
+        (
+            "!GetAtt Named.Arn",
+            r#""arn:aws:ecs:eu-west-1:<ACCOUNT_ID>:cluster/c-dev""#,
+        ),
+        (
+            "!GetAtt Role.Arn",
+            r#""arn:aws:iam::<ACCOUNT_ID>:role/team/app""#,
+        ),
+        (
+            "!GetAtt [Role, Arn]",
+            r#""arn:aws:iam::<ACCOUNT_ID>:role/team/app""#,
+        ),
+        (
+            "!GetAtt Unnamed.Arn",
+            r#""arn:aws:iam::<ACCOUNT_ID>:role/${Unnamed}""#,
+        ),
+        ("!Ref Unnamed", r#""${Unnamed}""#),
+        ("!Ref Logs", r#""/ecs/web""#),
+        (
+            "!Ref Queue",
+            r#""https://sqs.eu-west-1.amazonaws.com/<ACCOUNT_ID>/jobs""#,
+        ),
+        ("!Ref Other", r#""${Other}""#),
+        ("!GetAtt Other.Arn", r#""${Other.Arn}""#),
+        (
+            "!Sub '${Secret}:password::'",
+            r#""arn:aws:secretsmanager:eu-west-1:<ACCOUNT_ID>:secret:db:password::""#,
+        ),
+        ("!Ref Group", r#""${Group}""#),
+        ("!Ref Tag", r#""${Tag}""#),
+        ("!Sub 'repo:${Tag}'", r#""repo:${Tag}""#),
+        ("!Ref Subnets", r#"["${Subnets}"]"#),
+        ("!Sub '${Subnets}'", r#""${Subnets}""#),
+        ("!Ref Ami", r#""${Ami}""#),
+        ("!ImportValue 'net:${Stage}-Vpc'", r#""${net__Stage_-Vpc}""#),
+        ("!Ref Task", "x"),
+        ("!Ref AWS::StackName", r#""Shop""#),
+    ];
+    for (expression, expected) in table {
+        match expected {
+            // It refers to itself, or to what is not there.
+            "x" => assert!(
+                value(expression).starts_with("<the template"),
+                "{expression}"
+            ),
+            _ => assert_eq!(value(expression), expected, "{expression}"),
+        }
+    }
+}
+
+#[test]
+fn what_has_no_value_is_said() {
+    let table = [
+        (
+            "!Ref Nothing",
+            "Nothing is neither a parameter nor a resource of the template",
+        ),
+        (
+            "!Ref Absent",
+            "the condition of Absent does not hold, so there is no such resource",
+        ),
+        ("!Ref A", "A refers to itself"),
+        ("!If [Nope, 1, 2]", "there is no condition Nope"),
+        ("!If [Circular, 1, 2]", "Circular refers to itself"),
+        ("!If [IsProd, 1]", "it takes a condition and two values"),
+        ("!Select [7, [a]]", "a list of 1 has no element 7"),
+        (
+            "!FindInMap [Sizes, test, Cpu]",
+            "map Sizes has no test with Cpu",
+        ),
+        ("!Join [a]", "it takes a delimiter and a list"),
+        ("!Join ['', [[a]]]", "an element of the list is no text"),
+        ("!Sub {a: b}", "it takes a text"),
+        ("!GetAtt Role", "Role names no attribute"),
+        ("!Length a", "Fn::Length takes a list"),
+    ];
+    for (expression, problem) in table {
+        let expected = format!("<the template does not give this value: {problem}>");
+        assert_eq!(value(expression), expected, "{expression}");
+    }
+    assert_eq!(
+        value("!Nonsense x"),
+        "<CloudFormation function Fn::Nonsense cannot be evaluated here>"
+    );
+}
+
+#[test]
+fn what_is_given_counts() {
+    let template = SECTIONS.replace(
+        "EXPRESSION",
+        "!Sub '${Tag} ${Stage} ${Ami} ${Group} ${Other.Arn}'",
+    );
+    let given = values(
+        &[
+            ("Ami", "ami-1"),
+            ("Group", "arn:group"),
+            ("Other.Arn", "arn:other"),
+        ],
+        &[("Tag", "v1"), ("Stage", "prod")],
+    );
+    let (properties, findings) = expanded(&template, &given);
+    assert_eq!(
+        properties,
+        r#"{Family:"web",Value:"v1 prod ami-1 arn:group arn:other"}"#
+    );
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let given = values(&[], &[("Stage", "test")]);
+    let (properties, _) = expanded(&template, &given);
+    assert_eq!(
+        properties,
+        r#"{Family:"web",Value:<parameter Stage cannot be test>}"#
+    );
+}
+
+#[test]
+fn what_is_open_is_said_once() {
+    let template = SECTIONS.replace(
+        "EXPRESSION",
+        "!If [IsTagged, !Sub '${Tag}${Group}${Tag}', 1]",
+    );
+    let (properties, findings) = expanded(&template, &values(&[], &[]));
+    assert_eq!(properties, r#"{Family:"web",Value:"${Tag}${Group}${Tag}"}"#);
+    assert_eq!(
+        findings,
+        [
+            "ConditionAssumed: condition IsTagged is taken to be true, because a parameter that it depends on has no value",
+            "ResourcesNotRead: the template also makes what is not converted: 2 of AWS::ECS::Cluster, AWS::ElasticLoadBalancingV2::TargetGroup, 4 of AWS::IAM::Role, AWS::Logs::LogGroup, 2 of AWS::SQS::Queue, AWS::SecretsManager::Secret",
+            "ParametersNotGiven: no value is given for Tag, so placeholders stand for them",
+            "KnownAfterDeployment: only AWS knows Group, so placeholders stand for them",
+        ]
+    );
+}
+
+#[test]
+fn resources_without_a_name_are_named_after_the_stack() {
+    let names = |resources: &str| {
+        let template = format!("Resources:\n{resources}");
+        let root = parse_one("shop.yaml", &template).unwrap().unwrap();
+        let expanded = expand(&root, "Shop.yaml", &values(&[], &[]));
+        let name = |node: &Node<'_>| {
+            let properties = node.get("Properties")?;
+            let mut names = ["Family", "ServiceName", "Name"].iter();
+            let name = names.find_map(|key| properties.get(key)?.text());
+            name.map(str::to_owned)
+        };
+        let names: Vec<_> = expanded.resources.iter().filter_map(name).collect();
+        names.join(" ")
+    };
+    let task =
+        |id: &str| format!("  {id}: {{Type: 'AWS::ECS::TaskDefinition', Properties: {{}}}}\n");
+    let service = |id: &str, task: &str| {
+        format!(
+            "  {id}: {{Type: 'AWS::ECS::Service', Properties: {{TaskDefinition: !Ref {task}}}}}\n"
+        )
+    };
+    assert_eq!(names(&task("WebTask")), "shop");
+    assert_eq!(
+        names(&(task("WebTask") + &task("ApiTask"))),
+        "shop-web-task shop-api-task"
+    );
+    assert_eq!(names(&(task("T") + &service("Web", "T"))), "shop shop");
+    assert_eq!(
+        names(&(task("T") + &service("Web", "T") + &service("Api", "T"))),
+        "shop shop-web shop-api"
+    );
+    let of_cdk = "  WebTask0A1B2C3D: {Type: 'AWS::ECS::TaskDefinition', Metadata: {'aws:cdk:path': Shop/Web}}\n";
+    assert_eq!(names(&(task("T") + of_cdk)), "shop-t shop-web-task");
+}
+
+#[test]
+fn loops_repeat_resources_and_members() {
+    let template = "
+Transform: AWS::LanguageExtensions
+Resources:
+  Fn::ForEach::Services:
+  - Name
+  - [Web, Api]
+  - ${Name}Task:
+      Type: AWS::ECS::TaskDefinition
+      Properties:
+        Family: !Ref Name
+        Fn::ForEach::Labels:
+        - Label
+        - [a-1, b]
+        - Key&{Label}: !Sub '${Name} ${Label}'
+  Web: {Type: 'AWS::ECS::Service', Properties: {TaskDefinition: !Ref ApiTask}}
+";
+    let root = parse_one("shop.yaml", template).unwrap().unwrap();
+    let expanded = expand(&root, "shop.yaml", &values(&[], &[]));
+    let printed: Vec<String> = expanded.resources.iter().map(print).collect();
+    assert_eq!(
+        printed,
+        [
+            r#"{Type:"AWS::ECS::TaskDefinition",Properties:{Family:"Web",Keya1:"Web a-1",Keyb:"Web b"}}"#,
+            r#"{Type:"AWS::ECS::TaskDefinition",Properties:{Family:"Api",Keya1:"Api a-1",Keyb:"Api b"}}"#,
+            r#"{Type:"AWS::ECS::Service",Properties:{TaskDefinition:"Api",ServiceName:"Api"}}"#,
+        ]
+    );
+}
+
+#[test]
+fn an_evaluation_ends() {
+    let mut loops = String::from("{Type: 'AWS::ECS::Service'}");
+    for level in 0..12 {
+        loops = format!(
+            "{{'Fn::ForEach::L{level}': [X{level}, [a, b, c, d, e, f, g, h], {{'K${{X{level}}}': {loops}}}]}}"
+        );
+    }
+    let root = parse_one("a.yaml", &format!("Resources: {loops}")).unwrap();
+    expand(&root.unwrap(), "a.yaml", &values(&[], &[]));
+    // Each parameter is as long as the limit of a parameter, and each use makes it longer.
+    let mut join = String::from("!Ref Long");
+    for _ in 0..20 {
+        join = format!("!Join [',', [{join}, {join}]]");
+        if join.len() > 200_000 {
+            break;
+        }
+    }
+    let template = format!(
+        "Parameters: {{Long: {{Type: String, Default: {}}}}}\nResources: {{T: {{Type: 'AWS::ECS::TaskDefinition', Properties: {{Family: {join}}}}}}}",
+        "x".repeat(4096)
+    );
+    let (properties, _) = expanded(&template, &values(&[], &[]));
+    assert!(
+        properties.contains("it makes too much"),
+        "{:.200}",
+        properties
+    );
+}

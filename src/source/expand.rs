@@ -1,0 +1,44 @@
+//! Turns what other tools make ECS documents of into these documents: a template, a plan, a manifest.
+//!
+//! Each document becomes a resource as CloudFormation has it: an object with `Type` and `Properties`, in CloudFormation's
+//! spelling. From there on it goes the way of every other document. A value has the position of the expression in the
+//! file that it comes from. What cannot be known is [`Value::Unresolved`], with the reason, so that only a document that
+//! needs it is rejected.
+//!
+//! Both readings of a file expand it, with the same result.
+
+use std::collections::BTreeSet;
+
+use super::{
+    cloud_formation,
+    text::Span,
+    tree::{Node, Value},
+    values::Values,
+};
+use crate::diagnostic::Message;
+
+/// What a file of another tool stands for.
+#[derive(Debug, Default)]
+pub(super) struct Expanded<'a> {
+    /// The resources that are converted.
+    pub(super) resources: Vec<Node<'a>>,
+    /// What there is to say about the file as a whole.
+    pub(super) findings: Vec<(Span, Message)>,
+    /// The names by which `--set` and `--parameter` may give what the file leaves open.
+    pub(super) names: BTreeSet<String>,
+}
+
+impl<'a> Expanded<'a> {
+    /// Returns the resources as one list, in place of the file.
+    pub(super) fn into_list(self, span: Span) -> Node<'a> {
+        Node {
+            value: Value::List(self.resources),
+            span,
+        }
+    }
+}
+
+/// Returns what a document of the file `name` stands for, or `None` if it stands for itself.
+pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
+    cloud_formation::is_template(root).then(|| cloud_formation::expand(root, name, values))
+}

@@ -1,0 +1,55 @@
+//! What a user gives for what files leave open.
+
+use std::collections::BTreeMap;
+
+use super::placeholder::Fill;
+
+/// The values of placeholders, of a template's parameters, and of what only its deployment would say.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// Values for placeholders (`--set`), and for what a template refers to by the same name.
+    pub fill: Fill,
+    /// Values for the parameters of templates (`--parameter`), as they would be given to a deployment.
+    pub parameters: BTreeMap<String, String>,
+    /// The name of the stack that a template makes; that of the file if it is not given.
+    pub stack_name: Option<String>,
+    /// The AWS region.
+    pub region: Option<String>,
+    /// The AWS account.
+    pub account_id: Option<String>,
+    /// The AWS partition; `aws` if it is not given.
+    pub partition: Option<String>,
+}
+
+impl From<Fill> for Values {
+    fn from(fill: Fill) -> Self {
+        Self {
+            fill,
+            ..Self::default()
+        }
+    }
+}
+
+impl Values {
+    /// Returns the region, or what stands for it.
+    pub(super) fn region(&self) -> &str {
+        self.region.as_deref().unwrap_or("<AWS_REGION>")
+    }
+
+    /// Returns the account, or what stands for it.
+    pub(super) fn account_id(&self) -> &str {
+        self.account_id.as_deref().unwrap_or("<ACCOUNT_ID>")
+    }
+
+    /// Returns the partition.
+    pub(super) fn partition(&self) -> &str {
+        self.partition.as_deref().unwrap_or("aws")
+    }
+
+    /// All names of values that are given, each once.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        let parameters = self.parameters.keys();
+        let others = parameters.filter(|name| !self.fill.contains_key(*name));
+        self.fill.keys().chain(others)
+    }
+}
