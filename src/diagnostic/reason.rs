@@ -428,6 +428,7 @@ reasons! {
         DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks";
         DualStackNotConfigured => "the addresses of the service are those that the Ingress gives it", "with an Application Load Balancer, set the annotation alb.ingress.kubernetes.io/ip-address-type: dualstack";
         DuplicateEnvironmentName { name } => "{name} is set twice, and the last value is used", "remove one of them";
+        DynamicReferencesAsSecrets { names } => "CloudFormation writes the values of {names} into the task definition when it deploys; here they become secrets, which are read when a task starts", "allow the execution role to read them";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver encrypts the volume with {key} under its own role", "allow the role of the driver to use the key";
         EcrPullSecretsUnavailable { why, advice } => "the pods get no pull secrets for private images of ECR: {why}", "{advice}";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
@@ -514,6 +515,7 @@ reasons! {
         RestartKeepsTaskRunning { name, codes, n, advice } => "{name} is restarted after {codes} however short it ran, so the task may never end; in ECS, {name} stays stopped if it ran for less than {n} s, and the task ends", "{advice}";
         RestartPolicyOnCompletionTarget => "restartPolicy is ignored for a container that must run to completion", "remove it";
         RetryAttemptsUnused => "a CronJob does not count how often it tries to start a Job", "set MaximumEventAgeInSeconds, which becomes startingDeadlineSeconds, and remove MaximumRetryAttempts";
+        RoleAccountUnknown { value } => "the account of role {value} is not known, so <ACCOUNT_ID> stands for it", "write the full ARN of the role, or pass --aws-account-id; the operator rejects a role that is given by name unless it knows the account";
         RuleTargetNotRead { id } => "target {id} is no cluster of ECS, and is not read", "keep a rule in AWS that calls it";
         RuleWithoutTargets { name } => "no target of rule {name} is among the documents, so that nothing is made of it", "give its targets too: the PutTargets request, or the output of aws events list-targets-by-rule";
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";

@@ -30,6 +30,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::ContainerListOnly,
     Reason::DescribeFailure,
     Reason::DuplicateDocument,
+    Reason::DynamicReferencesAsSecrets,
     Reason::EnvironmentFileUnused,
     Reason::FamilyAssumed,
     Reason::FileSkipped,

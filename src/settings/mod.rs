@@ -51,6 +51,9 @@ pub struct Settings {
     /// Whether that is specified. Otherwise custom resources name none, and `kubectl` decides.
     #[serde(skip)]
     pub namespace_is_given: bool,
+    /// Whether the result is for a cluster at once, so that nothing can be filled in any more.
+    #[serde(skip)]
+    pub in_cluster: bool,
     /// The minor version of the cluster: 36 for Kubernetes 1.36.
     pub kubernetes_minor: u32,
     /// Who uses the result.
@@ -161,6 +164,7 @@ impl Default for Settings {
         Self {
             namespace: "default".to_owned(),
             namespace_is_given: false,
+            in_cluster: false,
             kubernetes_minor: 36,
             mode: Mode::Convert,
             workload_target: WorkloadTarget::Deployment,

@@ -224,7 +224,11 @@ impl Catalog {
         for duplicate in links.duplicates {
             let mut place = |document: usize| {
                 let entry = entries.get(document)?;
-                Some((texts.get(entry.origin()).ok()?, entry.slice().start))
+                let start = entry.slice().start;
+                let tree = texts.tree(entry).ok()?;
+                let node = tree.as_ref().and_then(|tree| follow(tree, entry.steps()));
+                let start = node.map_or(start, |node| start + node.span.start);
+                Some((texts.get(entry.origin()).ok()?, start))
             };
             let (Some((source, start)), Some((first, at))) =
                 (place(duplicate.document), place(duplicate.first))
@@ -517,7 +521,9 @@ mod tests {
             ),
         ];
         let texts = texts.map(|(name, text)| SourceText::new(name, text));
-        let catalog = Catalog::of_texts(texts, Fill::new(), &mut |problem| panic!("{problem:?}"));
+        let catalog = Catalog::of_texts(texts, Values::default(), &mut |problem| {
+            panic!("{problem:?}")
+        });
         let mut entries = catalog.entries.clone();
         for number in 0..60_000 {
             for entry in &catalog.entries {

@@ -26,6 +26,8 @@ pub(super) struct Expanded<'a> {
     pub(super) findings: Vec<(Span, Message)>,
     /// The names by which `--set` and `--parameter` may give what the file leaves open.
     pub(super) names: BTreeSet<String>,
+    /// Whether this is one document with functions and no file of another tool, so that it has to be one of ECS.
+    pub(super) is_part: bool,
 }
 
 impl<'a> Expanded<'a> {
@@ -40,5 +42,11 @@ impl<'a> Expanded<'a> {
 
 /// Returns what a document of the file `name` stands for, or `None` if it stands for itself.
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
-    cloud_formation::is_template(root).then(|| cloud_formation::expand(root, name, values))
+    if cloud_formation::is_template(root) {
+        Some(cloud_formation::expand(root, name, values))
+    } else if cloud_formation::has_functions(root) {
+        Some(cloud_formation::expand_part(root, name, values))
+    } else {
+        None
+    }
 }

@@ -82,7 +82,8 @@ impl Indexed {
             indexed.problems = vec![problem];
             indexed.entries.clear();
             let text = source.text();
-            is_foreign = folder.is_some() && !text.trim().is_empty() && !mentions_ecs(text);
+            // The shell makes the file that this run prints to before anything is read.
+            is_foreign = folder.is_some() && (text.trim().is_empty() || !mentions_ecs(text));
         }
         if folder.is_some() && indexed.entries.is_empty() {
             indexed.explain(is_foreign);
@@ -148,12 +149,13 @@ impl Indexed {
             let mut scaled = None;
             let expanded = expand(&parsed.root, name, values);
             let is_expanded = expanded.is_some();
+            let is_whole = expanded.as_ref().is_some_and(|it| !it.is_part);
             let root = match expanded {
                 Some(expanded) => &self.take(source, expanded, parsed.root.span),
                 None => &parsed.root,
             };
             // What there is to say of a file without documents is said already.
-            let all = if is_expanded && root.elements() == Some(&[]) {
+            let all = if is_whole && root.elements() == Some(&[]) {
                 Vec::new()
             } else {
                 find(root)
@@ -184,7 +186,7 @@ impl Indexed {
                 self.entries.push(entry);
             }
             // Only a file without documents is judged, so that others cost nothing.
-            let is_of_others = || is_expanded || kind::is_foreign(&parsed.root);
+            let is_of_others = || is_whole || kind::is_foreign(&parsed.root);
             *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {

@@ -1,5 +1,5 @@
 //! Placeholders of template files: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`,
-//! `<%= name %>`.
+//! `<%= name %>`, `#{NAME}`, `__NAME__`, `@NAME@`; and as a whole text `$NAME` and words such as `CHANGE_ME`.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -46,7 +46,7 @@ impl<'t> Placeholder<'t> {
 pub(super) enum Style {
     /// `<NAME>`.
     Angle,
-    /// `${NAME}`, which a shell also expands.
+    /// `${NAME}`, and `$NAME` as a whole text, which a shell also expands.
     Dollar,
     /// `{{ name }}`, or Mustache's `{{{ name }}}`.
     Braces,
@@ -56,17 +56,29 @@ pub(super) enum Style {
     Tag,
     /// `$$$NAME$$$`.
     TripleDollar,
+    /// `#{NAME}`.
+    Hash,
+    /// `__NAME__`.
+    Underscores,
+    /// `@NAME@`.
+    At,
+    /// A word such as `CHANGE_ME`, which is the whole text.
+    Word,
 }
 
 /// The placeholders of a text, from left to right. Most texts have none, and finding that out is one look at each byte.
 pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> {
-    let mut at = 0;
+    let mut whole = whole(text);
+    let mut at = if whole.is_some() { text.len() } else { 0 };
     std::iter::from_fn(move || {
+        if let Some(whole) = whole.take() {
+            return Some(whole);
+        }
         loop {
             let rest = text.get(at..)?;
             let start = rest
                 .bytes()
-                .position(|byte| matches!(byte, b'<' | b'$' | b'{' | b'%'))?;
+                .position(|byte| matches!(byte, b'<' | b'$' | b'{' | b'%' | b'#' | b'_' | b'@'))?;
             // The byte found is ASCII, so both sides of it are character boundaries.
             let candidate = rest.get(start..)?;
             at += start;
@@ -81,6 +93,39 @@ pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> 
             }
             at += 1;
         }
+    })
+}
+
+/// What a word that stands for a value begins with.
+const WORDS: &[&str] = &[
+    "CHANGEME",
+    "CHANGE_ME",
+    "CHANGE-ME",
+    "INSERT_",
+    "REPLACEME",
+    "REPLACE_ME",
+    "REPLACE_WITH_",
+    "YOUR_",
+];
+
+/// Returns the whole text as one placeholder: a variable of a shell, or a word that asks for a value.
+fn whole(text: &str) -> Option<Placeholder<'_>> {
+    let (name, style) = match text.as_bytes().first()? {
+        b'$' => {
+            let name = text.strip_prefix('$').filter(|name| identifier(name))?;
+            (name, Style::Dollar)
+        }
+        b'A'..=b'Z' if WORDS.iter().any(|word| text.starts_with(word)) => {
+            let is_word = text.bytes().all(|byte| capital(byte) || byte == b'-');
+            (is_word.then_some(text)?, Style::Word)
+        }
+        _ => return None,
+    };
+    Some(Placeholder {
+        start: 0,
+        text,
+        name,
+        style,
     })
 }
 
@@ -107,6 +152,9 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         [b'<', b'%', b'=', ..] => ("<%=", "%>", Style::Tag),
         [b'<', ..] => ("<", ">", Style::Angle),
         [b'%', ..] => ("%", "%", Style::Percent),
+        [b'#', b'{', ..] => ("#{", "}", Style::Hash),
+        [b'_', b'_', ..] => ("__", "__", Style::Underscores),
+        [b'@', ..] => ("@", "@", Style::At),
         _ => return None,
     };
     let inside = text.get(open.len()..)?;
@@ -120,7 +168,10 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
         Style::Tag => Some(inner.trim()).filter(|name| !name.is_empty())?,
         Style::Percent | Style::TripleDollar => identifier(inner).then_some(inner)?,
         // `${NAME:-default}` is what a shell makes of it, not a template.
-        Style::Dollar => dotted(inner).then_some(inner)?,
+        Style::Dollar | Style::Hash => dotted(inner).then_some(inner)?,
+        // Between these, only capitals are surely no name of a program or a person.
+        Style::Underscores | Style::At => capitals(inner).then_some(inner)?,
+        Style::Word => return None,
     };
     let text = text.get(..open.len() + length + close.len())?;
     let start = 0;
@@ -177,6 +228,17 @@ fn brace_name(inner: &str) -> Option<&str> {
 fn identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether a name has capitals, digits and single underscores only.
+fn capitals(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(capital)
+        && !name.ends_with('_')
+}
+
+const fn capital(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_'
 }
 
 fn dotted(name: &str) -> bool {
@@ -282,6 +344,16 @@ mod tests {
             ("a < b > c", &[]),
             ("100% sure, 50% not", &[]),
             ("cat <<EOF > /x", &[]),
+            ("#{CPU} #{Octopus.Env}", &["CPU", "Octopus.Env"]),
+            ("web-__TAG__:__BUILD_ID__", &["TAG", "BUILD_ID"]),
+            ("__main__ a__b __", &[]),
+            ("@TAG@ me@example.com @a@", &["TAG"]),
+            ("$TAG", &["TAG"]),
+            ("$TAG-x", &[]),
+            ("CHANGE_ME", &["CHANGE_ME"]),
+            ("YOUR_ACCOUNT_ID", &["YOUR_ACCOUNT_ID"]),
+            ("CHANGELOG", &[]),
+            ("REPLACE_ME now", &[]),
             ("$HOME $(date) $$ $", &[]),
             ("${PORT:-80}", &[]),
             ("{}", &[]),
@@ -305,7 +377,7 @@ mod tests {
 
     #[test]
     fn brackets_that_nothing_closes_cost_no_more_than_their_number() {
-        for open in ["{{", "<", "${", "%", "$$$"] {
+        for open in ["{{", "<", "${", "%", "$$$", "#{", "__", "@"] {
             let text = open.repeat(200_000);
             // Work that grows with the square of the input would take minutes.
             assert_eq!(placeholders(&text).count(), 0, "{open}");
@@ -322,6 +394,8 @@ mod tests {
             ("x<A>y${A}z{{ A }}", "x1y1z1"),
             ("<B>-<A>-<B>", "<B>-1-<B>"),
             ("plain", "plain"),
+            ("$A", "1"),
+            ("#{A}-__A__-@A@", "1-1-1"),
             ("{{ must_env `A` }}", "1"),
             ("http://%%A%%/%A%", "http://%%A%%/1"),
             ("%%A%%:%%A%%", "%%A%%:%%A%%"),

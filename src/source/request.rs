@@ -301,7 +301,11 @@ impl Reader<'_> {
             Envelope::AppRunnerService => {
                 self.beside(&document, &["OperationId", "ResponseMetadata"], sink);
             }
-            Envelope::Bare | Envelope::Properties | Envelope::ContainerList => {}
+            // What is beside the properties of a resource is CloudFormation's, except for what a whole template adds.
+            Envelope::Properties => {
+                annotations = annotations_of(&document, &self.root, self.fill, sink);
+            }
+            Envelope::Bare | Envelope::ContainerList => {}
         }
         (body, annotations)
     }

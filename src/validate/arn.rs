@@ -62,7 +62,8 @@ pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
+/// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`, `#{NAME}`, `__NAME__`,
+/// `@NAME@`, or is `$NAME`.
 ///
 /// The reader reports placeholders. Here it only matters that the characters of such a text are not checked.
 pub(crate) fn has_placeholder(text: &str) -> bool {
@@ -70,7 +71,36 @@ pub(crate) fn has_placeholder(text: &str) -> bool {
         text.split_once(open)
             .is_some_and(|(_, rest)| rest.contains(close))
     };
-    paired('<', '>') || paired('{', '}') || paired('%', '%') || text.contains("$$$")
+    paired('<', '>')
+        || paired('{', '}')
+        || paired('%', '%')
+        || text.contains("$$$")
+        || ["__", "@"].iter().any(|mark| encloses_capitals(text, mark))
+        || is_variable(text)
+}
+
+/// Whether two of these marks have nothing but capitals, digits and underscores between them.
+fn encloses_capitals(text: &str, mark: &str) -> bool {
+    let mut between = text.split(mark).skip(1).peekable();
+    while let Some(inner) = between.next() {
+        let is_closed = between.peek().is_some();
+        if is_closed && inner.starts_with(|c: char| c.is_ascii_uppercase()) && is_name(inner) {
+            return true;
+        }
+    }
+    false
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    text.chars().all(plain)
+}
+
+/// Whether `text` is a variable of a shell.
+fn is_variable(text: &str) -> bool {
+    let name = text.strip_prefix('$');
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.is_some_and(|name| !name.is_empty() && name.chars().all(plain))
 }
 
 /// Whether `text` consists of a single placeholder.
@@ -81,7 +111,13 @@ pub(super) fn is_one_placeholder(text: &str) -> bool {
         ("<", ">"),
         ("$$$", "$$$"),
         ("%", "%"),
+        ("#{", "}"),
+        ("__", "__"),
+        ("@", "@"),
     ];
+    if is_variable(text) {
+        return true;
+    }
     brackets.iter().any(|(open, close)| {
         let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
         inner.is_some_and(|inner| !inner.is_empty() && !inner.contains(open))

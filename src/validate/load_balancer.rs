@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Container, NetworkMode, Port, Protocol, TaskDefinition, hosts::is_dns_name};
+use super::{
+    Container, NetworkMode, Port, Protocol, TaskDefinition, arn::is_one_placeholder,
+    hosts::is_dns_name,
+};
 use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -71,7 +74,9 @@ pub(crate) fn validate_load_balancers(
     let mut balancers: Vec<LoadBalancer> = Vec::new();
     for (index, entry) in raw.iter().enumerate() {
         let path = path.index(index);
-        let Some(balancer) = load_balancer(index, entry, task_definition, &path, sink) else {
+        let may_be_open = !settings.in_cluster;
+        let read = load_balancer((index, entry), task_definition, may_be_open, &path, sink);
+        let Some(balancer) = read else {
             continue;
         };
         let at = path.field("targetGroupArn");
@@ -95,10 +100,11 @@ pub(crate) fn validate_load_balancers(
     balancers
 }
 
+/// Reads an element. Offline, an ARN may be filled in later.
 fn load_balancer(
-    index: usize,
-    raw: &ecs::LoadBalancer,
+    (index, raw): (usize, &ecs::LoadBalancer),
     task_definition: &TaskDefinition,
+    may_be_open: bool,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<LoadBalancer> {
@@ -125,7 +131,8 @@ fn load_balancer(
             alternate,
         ),
     ] {
-        if let Some(arn) = arn.filter(|arn| !is_target_group(arn)) {
+        let is_right = |arn: &str| is_target_group(arn) || may_be_open && is_one_placeholder(arn);
+        if let Some(arn) = arn.filter(|arn| !is_right(arn)) {
             sink.report(
                 path,
                 Message::InvalidTargetGroupArn {

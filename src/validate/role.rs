@@ -18,6 +18,13 @@ pub struct Role {
     pub name: String,
 }
 
+impl Role {
+    fn of(arn: String) -> Self {
+        let name = last_part(&arn);
+        Self { arn, name }
+    }
+}
+
 /// Returns the settings, with the account of the definition's other role if they have none: in ECS, both roles are in
 /// the account of the task.
 pub(crate) fn with_account_of_roles<'s>(
@@ -76,11 +83,26 @@ fn role_of(
 ) -> Option<Role> {
     match read_role(raw, settings) {
         Ok(role) => Some(role),
+        Err(Message::RoleNameNeedsAccountId { value }) if !settings.in_cluster => {
+            let role = in_account(&value, ACCOUNT, settings);
+            sink.report(path.clone(), Message::RoleAccountUnknown { value });
+            Some(role)
+        }
         Err(message) => {
             sink.report(path.clone(), message);
             None
         }
     }
+}
+
+/// What stands for the account of a role as long as it is not known.
+const ACCOUNT: &str = "<ACCOUNT_ID>";
+
+/// Returns the role of a name in an account.
+fn in_account(name: &str, account: &str, settings: &Settings) -> Role {
+    let name = name.trim_start_matches('/');
+    let partition = &settings.aws_partition;
+    Role::of(format!("arn:{partition}:iam::{account}:role/{name}"))
 }
 
 /// Validates `executionRoleArn`. Only reading secrets needs it here: the node pulls images. So if it is not used for
@@ -121,23 +143,19 @@ fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
         value: raw.to_owned(),
         allowed: "the ARN or the name of an IAM role is needed".to_owned(),
     };
-    let role = |arn: String| Role {
-        name: last_part(&arn),
-        arn,
-    };
     if let Some(arn) = Arn::parse(raw) {
         let path = arn.resource.strip_prefix("role/");
         return match path {
             Some(path) if arn.service == "iam" && !path.is_empty() && !path.ends_with('/') => {
-                Ok(role(raw.to_owned()))
+                Ok(Role::of(raw.to_owned()))
             }
-            _ if has_placeholder(raw) => Ok(role(raw.to_owned())),
+            _ if has_placeholder(raw) => Ok(Role::of(raw.to_owned())),
             _ => Err(invalid()),
         };
     }
     // Whatever replaces the placeholder is an ARN or a name; either way it identifies one role.
     if has_placeholder(raw) {
-        return Ok(role(raw.to_owned()));
+        return Ok(Role::of(raw.to_owned()));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
     if raw.ends_with('/') || !raw.chars().all(plain) {
@@ -150,9 +168,7 @@ fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
             .ok_or_else(|| Message::RoleNameNeedsAccountId {
                 value: raw.to_owned(),
             })?;
-    let name = raw.trim_start_matches('/');
-    let partition = &settings.aws_partition;
-    Ok(role(format!("arn:{partition}:iam::{account}:role/{name}")))
+    Ok(in_account(raw, account, settings))
 }
 
 /// Returns the text after the last slash, or the whole text if that is empty.
@@ -243,10 +259,17 @@ mod tests {
 
     #[test]
     fn a_name_needs_the_account_and_roles_must_be_on() {
-        let settings = Settings::default();
+        let in_cluster = Settings {
+            in_cluster: true,
+            ..Settings::default()
+        };
         assert_eq!(
-            read("web", &settings),
+            read("web", &in_cluster),
             Err(vec![Reason::RoleNameNeedsAccountId])
+        );
+        assert_eq!(
+            read("web", &Settings::default()),
+            Err(vec![Reason::RoleAccountUnknown])
         );
         let china = Settings {
             aws_account_id: Some("1".to_owned()),
@@ -287,15 +310,19 @@ mod tests {
         };
         let plain = ecs::ContainerDefinition::default();
         let arn = "arn:aws:iam::123456789012:role/exec";
+        let in_cluster = Settings {
+            in_cluster: true,
+            ..Settings::default()
+        };
         for (raw, container, settings, expected) in [
-            ("exec", &plain, &Settings::default(), vec![]),
+            ("exec", &plain, &in_cluster, vec![]),
             (arn, &plain, &off, vec![]),
             (arn, &secret, &cluster, vec![]),
             (arn, &secret, &Settings::default(), vec![]),
             (
                 "exec",
                 &secret,
-                &Settings::default(),
+                &in_cluster,
                 vec![Reason::RoleNameNeedsAccountId],
             ),
             (arn, &secret, &off, vec![Reason::RolesDisabled]),

@@ -46,5 +46,6 @@ mod schedules;
 mod schema;
 mod sense;
 mod simulate;
+mod sources;
 mod tidy;
 mod yaml;

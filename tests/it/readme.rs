@@ -17,6 +17,7 @@ const PAGES: &[&str] = &[
     "docs/convert.md",
     "docs/deployments.md",
     "docs/migration.md",
+    "docs/sources.md",
 ];
 /// Pages with examples.
 const EXAMPLES: &[&str] = &[
@@ -26,6 +27,7 @@ const EXAMPLES: &[&str] = &[
     "docs/convert.md",
     "docs/images.md",
     "docs/schedules.md",
+    "docs/sources.md",
 ];
 
 fn root() -> &'static Path {

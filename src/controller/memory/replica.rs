@@ -123,6 +123,7 @@ impl Replica {
     pub(super) async fn start(server: &ApiServer, late: Late) -> Self {
         let settings = Settings {
             mode: Mode::Controller,
+            in_cluster: true,
             workload_target: WorkloadTarget::EcsService,
             steady_seconds: 0,
             ecr_pull_secrets: EcrPullSecrets::On,

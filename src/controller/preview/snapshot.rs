@@ -80,6 +80,7 @@ impl Snapshot {
             namespace: namespace.to_owned(),
             discovered: Settings {
                 mode: Mode::Controller,
+                in_cluster: true,
                 workload_target: WorkloadTarget::EcsService,
                 kubernetes_minor: kubernetes_minor(client).await?,
                 addons: cluster.addons(),
@@ -129,6 +130,7 @@ impl Snapshot {
             namespace: namespace.to_owned(),
             discovered: Settings {
                 mode: Mode::Controller,
+                in_cluster: true,
                 workload_target: WorkloadTarget::EcsService,
                 ecr_pull_secrets: EcrPullSecrets::On,
                 ..Settings::default()

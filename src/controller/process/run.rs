@@ -160,6 +160,7 @@ async fn settings(
 ) -> Result<Settings, kube::Error> {
     Ok(Settings {
         mode: Mode::Controller,
+        in_cluster: true,
         workload_target: WorkloadTarget::EcsService,
         kubernetes_minor: kubernetes_minor(client).await?,
         addons: cluster.addons(),

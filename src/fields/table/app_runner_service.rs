@@ -250,7 +250,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "InstanceConfiguration.InstanceRoleArn",
         is: "ARN of the IAM role of the program, with which App Runner also reads secrets.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::InstanceRoleReachable, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
+        reasons: &[Reason::InstanceRoleReachable, Reason::RoleAccountUnknown, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
         target: "ServiceAccount of the pods, and credentials of the SecretStore that reads secrets",
         rule: "as `taskRoleArn` of a task definition",
         shape: "InstanceConfiguration",

@@ -313,7 +313,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.executionRoleArn",
         is: "ARN of the IAM role with which ECS starts the task, instead of that in the task definition.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
+        reasons: &[Reason::ExecutionRoleNotUsedForImagePull, Reason::EcrPullSecretsUnavailable, Reason::RoleAccountUnknown, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::TrustPolicyMustAllowCluster],
         target: "replaces the task definition's",
         rule: "images are pulled with the role of the node: `ExecutionRoleNotUsedForImagePull` if an image is in a private ECR registry; with `--ecr-pull-secrets` they are pulled with this role",
         shape: "TaskOverride",
@@ -334,7 +334,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "overrides.taskRoleArn",
         is: "ARN of the IAM role that the task's containers act as, instead of that in the task definition.",
         outcome: Outcome::Warned,
-        reasons: &[Reason::TrustPolicyMustAllowCluster, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::PodIdentityAssociationMissing],
+        reasons: &[Reason::TrustPolicyMustAllowCluster, Reason::RoleAccountUnknown, Reason::RoleNameNeedsAccountId, Reason::RolesDisabled, Reason::PodIdentityAssociationMissing],
         target: "replaces the task definition's: ServiceAccount and `serviceAccountName`",
         shape: "TaskOverride",
         ..FIELD

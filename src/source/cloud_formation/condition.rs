@@ -22,7 +22,14 @@ impl<'t, 'a> Stack<'t, 'a> {
             return Ok(*known);
         }
         let Some(member) = self.in_section("Conditions", name) else {
-            return Err(Failure::new(format!("there is no condition {name}")));
+            let advice = if self.is_part {
+                " here: give the whole template"
+            } else {
+                ""
+            };
+            return Err(Failure::new(format!(
+                "there is no condition {name}{advice}"
+            )));
         };
         let outer = std::mem::take(&mut self.is_assumed);
         let holds = self.within(name, |stack| stack.holds(&member.value, &Scope::default()))?;

@@ -11,7 +11,7 @@ use super::{
         tree::{Member, Node, Value, to_json},
     },
     scope::Scope,
-    stack::{Open, Stack},
+    stack::{Open, Stack, is_open},
     sub::{Part, parts},
 };
 use crate::diagnostic::Message;
@@ -111,12 +111,6 @@ pub(super) fn evaluate<'t, 'a>(
             let text = to_json(&call.evaluated(call.argument)?);
             Ok(Some(call.string(text)))
         }
-        "Condition" => {
-            let name = call.name()?;
-            let holds = call.stack.condition(&name)?;
-            let value = Value::Bool(holds.to_string().into());
-            Ok(Some(Node { value, span }))
-        }
         name => Err(Failure::of(Message::IntrinsicFunction {
             name: name.to_owned(),
             others: String::new(),
@@ -187,11 +181,11 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         Ok(texts)
     }
 
-    /// Returns the argument, which is not evaluated.
-    fn name(&self) -> Result<Cow<'a, str>, Failure> {
+    /// Returns the name that is the argument; with `AWS::LanguageExtensions`, it may be a function.
+    fn name(&mut self) -> Result<Cow<'a, str>, Failure> {
         match &self.argument.value {
             Value::String(name) => Ok(name.clone()),
-            _ => Err(Failure::new("it takes a name")),
+            _ => self.text_of(self.argument).map(Cow::Owned),
         }
     }
 
@@ -288,6 +282,18 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         let value = self.evaluated(elements)?;
         let elements = value.elements();
         let elements = elements.ok_or_else(|| Failure::new("it selects from a list"))?;
+        if let [
+            Node {
+                value: Value::String(only),
+                span,
+            },
+        ] = elements
+            && is_open(only)
+        {
+            // It stands for a list whose length is not known.
+            let value = Value::String(only.clone());
+            return Ok(Node { value, span: *span });
+        }
         let number: Option<usize> = index.parse().ok();
         let element = number.and_then(|number| elements.get(number));
         element.cloned().ok_or_else(|| {
@@ -299,6 +305,11 @@ impl<'t, 'a> Call<'_, 't, 'a> {
     fn split(&mut self) -> Result<Node<'a>, Failure> {
         let [delimiter, whole] = self.arguments("a delimiter and a text")?;
         let (delimiter, whole) = (self.text_of(delimiter)?, self.text_of(whole)?);
+        if is_open(&whole) && delimiter != "," {
+            return Err(Failure::new(format!(
+                "{whole} is split, and its value is not known"
+            )));
+        }
         let elements: Vec<&str> = match delimiter.as_str() {
             "" => vec![&whole],
             delimiter => whole.split(delimiter).collect(),
@@ -338,6 +349,14 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         }
         let default = rest.iter().find_map(|it| it.get("DefaultValue"));
         match default {
+            _ if self.stack.is_part => {
+                let name = plain(&format!("{map}.{first}.{second}"));
+                let name = match self.stack.given(&name) {
+                    Some(given) => given.to_owned(),
+                    None => self.stack.open(&name, Open::Elsewhere),
+                };
+                Ok(Some(self.string(name)))
+            }
             Some(default) => Ok(self.stack.node(default, self.scope)),
             None => Err(Failure::new(format!(
                 "map {map} has no {first} with {second}"
@@ -353,9 +372,13 @@ impl Stack<'_, '_> {
             return value.to_owned();
         }
         // An export is mostly named after a stack, which may be open itself.
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        let name = name.replace(|c| !plain(c), "_");
-        let name = name.trim_matches('_').to_owned();
-        self.open(&name, Open::Resource)
+        self.open(&plain(name), Open::Resource)
     }
+}
+
+/// Returns a name that a placeholder can have.
+fn plain(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let name = name.replace(|c| !plain(c), "_");
+    name.trim_matches('_').to_owned()
 }

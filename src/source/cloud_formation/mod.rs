@@ -8,6 +8,7 @@
 //! be evaluated rejects nothing.
 
 mod condition;
+mod dynamic_reference;
 mod for_each;
 mod function;
 mod name;
@@ -17,6 +18,7 @@ mod resource;
 mod scope;
 mod stack;
 mod sub;
+mod target_group;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -41,6 +43,26 @@ pub(super) fn is_template(root: &Node<'_>) -> bool {
         || root
             .members()
             .is_some_and(|members| !members.is_empty() && members.iter().all(is_resource))
+}
+
+/// Whether a document that is no whole template has functions.
+pub(super) fn has_functions(node: &Node<'_>) -> bool {
+    match &node.value {
+        Value::Object(members) => match members.as_slice() {
+            [only] if function::is_function(&only.key) => true,
+            members => members.iter().any(|it| has_functions(&it.value)),
+        },
+        Value::List(elements) => elements.iter().any(has_functions),
+        _ => false,
+    }
+}
+
+/// Returns a document that is a part of a template, with its functions evaluated. What they refer to is not there, so
+/// that placeholders stand for it.
+pub(super) fn expand_part<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expanded<'a> {
+    let mut stack = Stack::of_part(root, name, values);
+    let document = stack.node(root, &scope::Scope::default());
+    stack.finish(root.span, document.into_iter().collect())
 }
 
 /// Returns the resources of a template that are converted. `name` is that of the file, after which the stack is named.
@@ -85,15 +107,21 @@ fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> 
         },
     };
     resource.add_name(&mut value, stack);
+    if resource.type_ == "AWS::ECS::TaskDefinition" {
+        dynamic_reference::move_to_secrets(&mut value, stack);
+    }
     let key_span = properties.map_or(resource.node.span, |member| member.key_span);
     let text = |text: &Cow<'a, str>| Node {
         value: Value::String(text.clone()),
         span: resource.key_span,
     };
-    let members = vec![
+    let mut members = vec![
         member("Type", resource.key_span, text(&resource.type_)),
         member("Properties", key_span, value),
     ];
+    if resource.type_ == "AWS::ECS::Service" {
+        members.extend(target_group::metadata(stack, resource));
+    }
     Some(Node {
         value: Value::Object(members),
         span: resource.node.span,

@@ -236,7 +236,17 @@ impl<'t, 'a> Stack<'t, 'a> {
         attribute: Option<&str>,
         span: Span,
     ) -> Result<Node<'a>, Failure> {
+        let key = match attribute {
+            Some(attribute) => format!("{id}.{attribute}"),
+            None => id.to_owned(),
+        };
         let Some(resource) = self.resource(id) else {
+            if self.is_part {
+                let given = self.given(&key).map(str::to_owned);
+                let text = given.unwrap_or_else(|| self.open(&key, Open::Elsewhere));
+                let value = Value::String(text.into());
+                return Ok(Node { value, span });
+            }
             return Err(Failure::new(format!(
                 "{id} is neither a parameter nor a resource of the template"
             )));
@@ -246,10 +256,6 @@ impl<'t, 'a> Stack<'t, 'a> {
                 "the condition of {id} does not hold, so there is no such resource"
             )));
         }
-        let key = match attribute {
-            Some(attribute) => format!("{id}.{attribute}"),
-            None => id.to_owned(),
-        };
         let given = self.given(&key).map(str::to_owned);
         let text = match given {
             Some(given) => Some(given),
@@ -323,6 +329,10 @@ impl<'t, 'a> Stack<'t, 'a> {
                 Some(given) => given.to_owned(),
                 None => self.open(&resource.id, Open::Resource),
             },
+            // An ARN whose last part is open still says what it is the ARN of.
+            None if attribute.is_none() && known.reference.starts_with("arn:") => {
+                self.open(&resource.id, Open::Resource)
+            }
             None => return Ok(None),
         };
         let path = resource.text("Path", self)?;

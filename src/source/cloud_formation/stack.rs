@@ -37,6 +37,8 @@ pub(super) enum Open {
     Parameter,
     /// What only AWS knows of a resource that the template makes, or of one that another stack has made.
     Resource,
+    /// What stands in the rest of a template, of which this is a part.
+    Elsewhere,
 }
 
 /// The template of a stack, and what its evaluation has found.
@@ -44,6 +46,8 @@ pub(super) struct Stack<'t, 'a> {
     pub(super) root: &'t Node<'a>,
     pub(super) values: &'t Values,
     pub(super) name: String,
+    /// Whether the rest of the template is not there.
+    pub(super) is_part: bool,
     resources: Rc<[Resource<'t, 'a>]>,
     by_id: BTreeMap<Cow<'a, str>, usize>,
     /// What is being evaluated: a reference to it would not end.
@@ -65,6 +69,7 @@ impl<'t, 'a> Stack<'t, 'a> {
             root,
             values,
             name: values.stack_name.clone().unwrap_or_else(|| stem(file)),
+            is_part: false,
             resources: Rc::new([]),
             by_id: BTreeMap::new(),
             underway: Vec::new(),
@@ -97,6 +102,14 @@ impl<'t, 'a> Stack<'t, 'a> {
         stack.by_id = ids.map(|(index, it)| (it.id.clone(), index)).collect();
         stack.resources = found.into();
         stack
+    }
+
+    /// Returns the stack of a template of which only a part is there.
+    pub(super) fn of_part(root: &'t Node<'a>, file: &str, values: &'t Values) -> Self {
+        Self {
+            is_part: true,
+            ..Self::new(root, file, values)
+        }
     }
 
     /// Returns the members of a section.
@@ -230,15 +243,30 @@ impl<'t, 'a> Stack<'t, 'a> {
             resources,
             findings: self.findings,
             names: self.names,
+            is_part: self.is_part,
         }
     }
 }
 
-/// Returns the name of a file without its folder and extensions: `MyStack` of `cdk.out/MyStack.template.json`.
+/// Whether a text is the placeholder of one value.
+pub(super) fn is_open(text: &str) -> bool {
+    let inner = text.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_some_and(|inner| !inner.contains(['$', '{', '}']))
+}
+
+/// The longest name of a stack that is taken from a file. With a logical ID it has to fit into the names of AWS.
+const LONGEST: usize = 40;
+
+/// Returns the name of a file without its folder and extensions: `MyStack` of `cdk.out/MyStack.template.json`. What a
+/// stack's name cannot have becomes `-`.
 fn stem(file: &str) -> String {
     let stem = Path::new(file).file_name();
     let stem = stem.map_or_else(|| file.into(), |stem| stem.to_string_lossy());
     let stem = stem.split('.').next().unwrap_or_default();
-    let is_stdin = stem.starts_with('<') || stem.is_empty();
-    if is_stdin { "stack" } else { stem }.to_owned()
+    if stem.starts_with('<') || stem.is_empty() {
+        return "stack".to_owned();
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(LONGEST).collect();
+    name.trim_matches('-').to_owned()
 }

@@ -319,7 +319,8 @@ fn an_evaluation_ends() {
             "{{'Fn::ForEach::L{level}': [X{level}, [a, b, c, d, e, f, g, h], {{'K${{X{level}}}': {loops}}}]}}"
         );
     }
-    let root = parse_one("a.yaml", &format!("Resources: {loops}")).unwrap();
+    let template = format!("Resources: {loops}");
+    let root = parse_one("a.yaml", &template).unwrap();
     expand(&root.unwrap(), "a.yaml", &values(&[], &[]));
     // Each parameter is as long as the limit of a parameter, and each use makes it longer.
     let mut join = String::from("!Ref Long");
@@ -339,4 +340,76 @@ fn an_evaluation_ends() {
         "{:.200}",
         properties
     );
+}
+
+#[test]
+fn a_service_gets_the_deregistration_delay_of_its_target_groups() {
+    let metadata = |groups: &str, balancers: &str| {
+        let template = format!(
+            "Resources:\n  Web: {{Type: 'AWS::ECS::Service', Properties: {{ServiceName: web, LoadBalancers: [{balancers}]}}}}\n{groups}"
+        );
+        let root = parse_one("shop.yaml", &template).unwrap().unwrap();
+        let expanded = expand(&root, "shop.yaml", &values(&[], &[]));
+        let metadata = expanded.resources[0].get("metadata");
+        metadata.and_then(|it| it.get("annotations")).map(print)
+    };
+    let group = |id: &str, attributes: &str| {
+        format!(
+            "  {id}: {{Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: {{{attributes}}}}}\n"
+        )
+    };
+    let delay = |seconds: &str| {
+        format!(
+            "TargetGroupAttributes: [{{Key: deregistration_delay.timeout_seconds, Value: {seconds}}}]"
+        )
+    };
+    let annotation = |seconds: &str| {
+        Some(format!(
+            "{{ecs-operator.dev/deregistration-delay-seconds:\"{seconds}\"}}"
+        ))
+    };
+    let (a, b) = ("{TargetGroupArn: !Ref A}", "{TargetGroupArn: !Ref B}");
+    assert_eq!(metadata(&group("A", &delay("0")), a), annotation("0"));
+    assert_eq!(metadata(&group("A", ""), a), annotation("300"));
+    let both = group("A", &delay("'20'")) + &group("B", &delay("60"));
+    assert_eq!(metadata(&both, &format!("{a}, {b}")), annotation("60"));
+    let other = group("A", "") + "  B: {Type: 'AWS::S3::Bucket'}\n";
+    assert_eq!(metadata(&other, &format!("{a}, {b}")), None);
+    assert_eq!(metadata(&group("A", &delay("!Ref B")), a), None);
+    assert_eq!(metadata("", ""), None);
+}
+
+#[test]
+fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
+    let table = [
+        ("!Ref Tag", r#""${Tag}""#),
+        ("!GetAtt Role.Arn", r#""${Role.Arn}""#),
+        (
+            "!Sub 'repo:${Tag}-${AWS::Region}'",
+            r#""repo:${Tag}-eu-west-1""#,
+        ),
+        ("!Join ['-', [a, !Ref B]]", r#""a-${B}""#),
+        (
+            "!FindInMap [Sizes, !Ref Stage, Cpu]",
+            r#""${Sizes.__Stage_.Cpu}""#,
+        ),
+        ("!Ref Given", r#""x""#),
+        (
+            "!If [IsProd, 1, 2]",
+            "<the template does not give this value: there is no condition IsProd here: give the whole template>",
+        ),
+        (
+            "!Select [1, !Split [':', !Ref Tag]]",
+            "<the template does not give this value: ${Tag} is split, and its value is not known>",
+        ),
+    ];
+    for (expression, expected) in table {
+        let template = format!("Family: web\nValue: {expression}");
+        let root = parse_one("web.yaml", &template).unwrap().unwrap();
+        assert!(has_functions(&root));
+        let expanded = expand_part(&root, "web.yaml", &values(&[("Given", "x")], &[]));
+        let printed: Vec<String> = expanded.resources.iter().map(print).collect();
+        assert_eq!(printed, [format!(r#"{{Family:"web",Value:{expected}}}"#)]);
+        assert_eq!(expanded.findings, []);
+    }
 }

@@ -1,0 +1,181 @@
+//! Dynamic references in the environment of containers, which become secrets
+//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>).
+//!
+//! CloudFormation writes the value into the task definition when it deploys. Offline, the value is not known, and a task
+//! definition has a place for what is read when a task starts.
+
+use super::{
+    super::{
+        text::Span,
+        tree::{Member, Node, Value},
+        values::Values,
+    },
+    stack::Stack,
+};
+use crate::diagnostic::Message;
+
+/// Moves the variables of a task definition that are dynamic references to its secrets.
+pub(super) fn move_to_secrets(properties: &mut Node<'_>, stack: &mut Stack<'_, '_>) {
+    let Value::Object(members) = &mut properties.value else {
+        return;
+    };
+    let containers = members
+        .iter_mut()
+        .find(|it| it.key == "ContainerDefinitions");
+    let Some(Value::List(containers)) = containers.map(|it| &mut it.value.value) else {
+        return;
+    };
+    let mut names = Vec::new();
+    for container in containers {
+        let moved = taken(container, stack.values, &mut names);
+        if !moved.is_empty() {
+            add(container, moved);
+        }
+    }
+    if !names.is_empty() {
+        let names = names.join(", ");
+        stack.say(
+            properties.span,
+            Message::DynamicReferencesAsSecrets { names },
+        );
+    }
+}
+
+/// Takes the variables that are dynamic references out of a container, as secrets. Adds their names to `names`.
+fn taken<'a>(container: &mut Node<'a>, values: &Values, names: &mut Vec<String>) -> Vec<Node<'a>> {
+    let Value::Object(members) = &mut container.value else {
+        return Vec::new();
+    };
+    let variables = members.iter_mut().find(|it| it.key == "Environment");
+    let Some(Value::List(variables)) = variables.map(|it| &mut it.value.value) else {
+        return Vec::new();
+    };
+    let mut moved = Vec::new();
+    variables.retain(|variable| {
+        let value = variable.get("Value").and_then(Node::text);
+        let reference = value.and_then(|text| value_from(text, values));
+        let (Some(reference), Some(name)) = (reference, variable.get("Name")) else {
+            return true;
+        };
+        names.extend(name.text().map(str::to_owned));
+        let span = variable.span;
+        let value_from = Value::String(reference.into());
+        let members = vec![
+            member("Name", name.span, name.value.clone()),
+            member("ValueFrom", span, value_from),
+        ];
+        moved.push(Node {
+            value: Value::Object(members),
+            span,
+        });
+        false
+    });
+    moved
+}
+
+/// Adds secrets to a container.
+fn add<'a>(container: &mut Node<'a>, moved: Vec<Node<'a>>) {
+    let span = container.span;
+    let Value::Object(members) = &mut container.value else {
+        return;
+    };
+    let secrets = members.iter_mut().find(|it| it.key == "Secrets");
+    match secrets.map(|it| &mut it.value.value) {
+        Some(Value::List(secrets)) => secrets.extend(moved),
+        Some(other) => *other = Value::List(moved),
+        None => members.push(member("Secrets", span, Value::List(moved))),
+    }
+}
+
+fn member<'a>(key: &'static str, span: Span, value: Value<'a>) -> Member<'a> {
+    Member {
+        key: key.into(),
+        key_span: span,
+        value: Node { value, span },
+    }
+}
+
+/// Returns the `ValueFrom` of a text that is one dynamic reference.
+fn value_from(text: &str, values: &Values) -> Option<String> {
+    let inner = text.trim().strip_prefix("{{resolve:")?.strip_suffix("}}")?;
+    if inner.contains('{') {
+        return None;
+    }
+    let arn = |service: &str, resource: &str| {
+        format!(
+            "arn:{}:{service}:{}:{}:{resource}",
+            values.partition(),
+            values.region(),
+            values.account_id()
+        )
+    };
+    let (service, rest) = inner.split_once(':')?;
+    match service {
+        "ssm" | "ssm-secure" => {
+            // A version follows the name.
+            let name = rest.split(':').next().filter(|name| !name.is_empty())?;
+            let slash = if name.starts_with('/') { "" } else { "/" };
+            Some(arn("ssm", &format!("parameter{slash}{name}")))
+        }
+        "secretsmanager" => {
+            let (id, options) = match rest.split_once(":SecretString") {
+                Some((id, options)) => (id, options.trim_end_matches(':')),
+                None => (rest.trim_end_matches(':'), ""),
+            };
+            let secret = if id.starts_with("arn:") {
+                id.to_owned()
+            } else {
+                arn("secretsmanager", &format!("secret:{id}"))
+            };
+            // The key, the stage and the ID of a version; the last two may be missing.
+            let missing = match options.matches(':').count() {
+                0 => 0,
+                given => 3_usize.saturating_sub(given),
+            };
+            Some(format!("{secret}{options}{}", ":".repeat(missing)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_the_place_of_a_secret() {
+        let values = Values {
+            region: Some("eu-west-1".to_owned()),
+            account_id: Some("111122223333".to_owned()),
+            ..Values::default()
+        };
+        let table = [
+            ("plain", None),
+            ("x {{resolve:ssm:/a}}", None),
+            ("{{resolve:other:/a}}", None),
+            (
+                "{{resolve:ssm:/shop/url:3}}",
+                Some("arn:aws:ssm:eu-west-1:111122223333:parameter/shop/url"),
+            ),
+            (
+                "{{resolve:ssm-secure:key}}",
+                Some("arn:aws:ssm:eu-west-1:111122223333:parameter/key"),
+            ),
+            (
+                "{{resolve:secretsmanager:db}}",
+                Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db"),
+            ),
+            (
+                "{{resolve:secretsmanager:db:SecretString:password}}",
+                Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db:password::"),
+            ),
+            (
+                "{{resolve:secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-Ab12Cd:SecretString:password:AWSPREVIOUS}}",
+                Some("arn:aws:secretsmanager:us-east-1:1:secret:db-Ab12Cd:password:AWSPREVIOUS:"),
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(value_from(text, &values).as_deref(), expected, "{text}");
+        }
+    }
+}
