@@ -532,7 +532,7 @@ reasons! {
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
         ServiceConnectAliasNeedsClusterIP { name, or } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots{or}";
         ServiceConnectTimeoutsIgnored => "Service Connect has no proxy here that could enforce timeouts", "set timeouts in the client";
-        SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set gives, or leave it out";
+        SetUnused { name } => "nothing in the input is called {name}", "correct the name that --set or --parameter gives, or leave it out";
         SharedDockerVolumeIsHostPath => "the shared Docker volume is a directory on each node", "use EFS if tasks on different nodes share it";
         SmbDriverNeeded { host } => "csi-driver-smb mounts the share of {host}", "install it for Windows nodes, which must resolve this name, and admit them on TCP 445 in the security group of the file system; otherwise pods stay in ContainerCreating";
         SpareRoomNeedsTarget => "no room is kept: spareRoom needs a targetCapacity below 100, which says how much", "set managedScaling of the autoScalingGroupProvider, with status ENABLED and such a targetCapacity, or remove spareRoom";

@@ -110,12 +110,13 @@ impl Catalog {
                 Ok(source) => Indexed::of(number, &source, origin.folder(), &values),
                 Err(problem) => Indexed {
                     problems: vec![problem],
+                    is_incomplete: true,
                     folder: origin.folder(),
                     ..Indexed::default()
                 },
             },
             |indexed| -> Result<(), Infallible> {
-                incomplete |= !indexed.is_skipped && indexed.has_errors();
+                incomplete |= !indexed.is_skipped && indexed.is_incomplete;
                 catalog.skipped.count(&indexed);
                 catalog.entries.extend(indexed.entries);
                 for name in indexed.named {

@@ -13,7 +13,7 @@ use super::{
     tree::{Node, SyntaxError},
     values::Values,
 };
-use crate::diagnostic::{Message, Severity};
+use crate::diagnostic::Message;
 
 /// The files of folders that are no ECS documents.
 #[derive(Debug, Default)]
@@ -53,6 +53,8 @@ pub(super) struct Indexed {
     pub(super) folder: Option<usize>,
     /// Whether it is a file of a folder and no ECS document.
     pub(super) is_skipped: bool,
+    /// Whether it has something that is not known, such as a document that cannot be read.
+    pub(super) is_incomplete: bool,
     /// The names of placeholders to be filled that it has.
     pub(super) named: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ impl Indexed {
                 },
             };
             indexed.problems = vec![problem];
+            indexed.is_incomplete = true;
             indexed.entries.clear();
             let text = source.text();
             // The shell makes the file that this run prints to before anything is read.
@@ -93,12 +96,6 @@ impl Indexed {
             indexed.named.extend(names.cloned());
         }
         indexed
-    }
-
-    /// Whether something is wrong with a document, so that not everything is known.
-    pub(super) fn has_errors(&self) -> bool {
-        let mut problems = self.problems.iter();
-        problems.any(|problem| problem.message.reason().severity() == Severity::Error)
     }
 
     /// Makes a note of the problems of a file that was only found in a folder, or adds how to leave it out.
@@ -164,6 +161,7 @@ impl Indexed {
                 let form = match &found.form {
                     Ok(form) => *form,
                     Err(message) => {
+                        self.is_incomplete = true;
                         self.problems.push(Problem {
                             source: source.clone(),
                             span: Some(

@@ -267,7 +267,13 @@ mod tests {
             ("web-role", false),
             ("100%", false),
             ("a > b", false),
-            ("$HOME", false),
+            ("$ROLE", true),
+            ("#{ROLE}", true),
+            ("arn:aws:iam::__ID__:role/web", true),
+            ("@ROLE@", true),
+            ("web__role__x", false),
+            ("me@example.com", false),
+            ("$5 or $6", false),
         ] {
             assert_eq!(has_placeholder(text), expected, "{text}");
         }

@@ -23,7 +23,17 @@ struct Known {
     attributes: &'static [(&'static str, &'static str)],
 }
 
+/// Without the revision, it is the newest.
+const AUTO_SCALING_CONFIGURATION: &str =
+    "arn:{partition}:apprunner:{region}:{account}:autoscalingconfiguration/{name}";
+
 const KNOWN: &[Known] = &[
+    Known {
+        type_: "AWS::AppRunner::AutoScalingConfiguration",
+        name: "AutoScalingConfigurationName",
+        reference: AUTO_SCALING_CONFIGURATION,
+        attributes: &[("AutoScalingConfigurationArn", AUTO_SCALING_CONFIGURATION)],
+    },
     Known {
         type_: "AWS::DynamoDB::Table",
         name: "TableName",

@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json, json};
+
 use super::{
     super::{placeholder::Fill, syntax::parse_one, tree::print},
     *,
@@ -145,7 +148,10 @@ fn expressions_have_the_values_that_cloudformation_gives_them() {
         ("!Ref Subnets", r#"["${Subnets}"]"#),
         ("!Sub '${Subnets}'", r#""${Subnets}""#),
         ("!Ref Ami", r#""${Ami}""#),
-        ("!ImportValue 'net:${Stage}-Vpc'", r#""${net__Stage_-Vpc}""#),
+        (
+            "!ImportValue 'net:${Stage}-Vpc'",
+            r#""${net___Stage_-Vpc}""#,
+        ),
         ("!Ref Task", "x"),
         ("!Ref AWS::StackName", r#""Shop""#),
     ];
@@ -411,5 +417,87 @@ fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
         let printed: Vec<String> = expanded.resources.iter().map(print).collect();
         assert_eq!(printed, [format!(r#"{{Family:"web",Value:{expected}}}"#)]);
         assert_eq!(expanded.findings, []);
+    }
+}
+
+/// Returns an expression that has a value, in one of several ways that `choices` selects. Adds the parameters that it
+/// refers to.
+fn hidden(
+    value: &Json,
+    choices: &mut impl Iterator<Item = u8>,
+    parameters: &mut Map<String, Json>,
+) -> Json {
+    match value {
+        Json::Array(elements) => {
+            let elements = elements.iter();
+            elements.map(|it| hidden(it, choices, parameters)).collect()
+        }
+        Json::Object(members) => {
+            let members = members.iter();
+            let members = members.map(|(key, it)| (key.clone(), hidden(it, choices, parameters)));
+            Json::Object(members.collect())
+        }
+        Json::String(text) => {
+            let middle = text.char_indices().nth(1).map_or(0, |(at, _)| at);
+            let (first, second) = text.split_at(middle);
+            match choices.next().unwrap_or(0) % 7 {
+                0 => json!(text),
+                1 => {
+                    let name = format!("P{}", parameters.len());
+                    parameters.insert(name.clone(), json!({"Type": "String", "Default": text}));
+                    json!({"Ref": name})
+                }
+                2 => json!({"Fn::Join": ["", [first, second]]}),
+                3 => json!({"Fn::If": ["Yes", text, {"Ref": "Nothing"}]}),
+                4 => json!({"Fn::Select": ["1", ["x", text, "y"]]}),
+                5 if !text.contains("${") => json!({"Fn::Sub": text}),
+                _ => json!({"Fn::Sub": ["${A}${B}", {"A": first, "B": second}]}),
+            }
+        }
+        other => other.clone(),
+    }
+}
+
+fn any_value() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i32>().prop_map(Json::from),
+        "[a-z $!{}%é-]{0,8}".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(4, 32, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+            proptest::collection::btree_map("[a-z]{1,4}", inner, 0..4)
+                .prop_map(|members| Json::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_template_with_all_parameters_is_the_plain_value(
+        value in any_value(),
+        choices in proptest::collection::vec(any::<u8>(), 0..32),
+    ) {
+        let mut parameters = Map::new();
+        let expression = hidden(&value, &mut choices.into_iter(), &mut parameters);
+        let template = |value: &Json, parameters: &Map<String, Json>| json!({
+            "Parameters": parameters,
+            "Conditions": {"Yes": {"Fn::Equals": ["a", "a"]}},
+            "Resources": {"T": {
+                "Type": "AWS::ECS::TaskDefinition",
+                "Properties": {"Family": "web", "Value": value},
+            }},
+        }).to_string();
+        let (plain, text) = (template(&value, &Map::new()), template(&expression, &parameters));
+        let resources = |text: &str| {
+            let root = parse_one("shop.json", text).unwrap().unwrap();
+            let expanded = expand(&root, "shop.json", &Values::default());
+            assert_eq!(expanded.findings, []);
+            let printed: Vec<String> = expanded.resources.iter().map(print).collect();
+            printed
+        };
+        prop_assert_eq!(resources(&plain), resources(&text));
     }
 }

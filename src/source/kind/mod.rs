@@ -555,14 +555,6 @@ mod tests {
                 "whole Docker Compose templates are not supported yet",
             ),
             (
-                r#"{"Resources":{}}"#,
-                "whole CloudFormation templates are not supported yet",
-            ),
-            (
-                r#"{"A":{"Type":"AWS::ECS::Service"}}"#,
-                "whole CloudFormation templates are not supported yet",
-            ),
-            (
                 r#"{"resource":{}}"#,
                 "whole Terraform templates are not supported yet",
             ),
