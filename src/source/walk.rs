@@ -457,8 +457,8 @@ mod tests {
                 &["containerDefinitions: RequiredField: containerDefinitions is required"],
             ),
             (
-                r#"{"Family":"web","ContainerDefinitions":[{"Name":"web","Image":{"Fn::Sub":"${A}/web"}}]}"#.to_owned(),
-                &["containerDefinitions[0].image: IntrinsicFunction: CloudFormation function Fn::Sub cannot be evaluated here"],
+                r#"{"Family":"web","ContainerDefinitions":[{"Name":"web","Image":{"Fn::Transform":"x"}}]}"#.to_owned(),
+                &["containerDefinitions[0].image: IntrinsicFunction: CloudFormation function Fn::Transform cannot be evaluated here"],
             ),
         ];
         for (text, expected) in table {

@@ -152,7 +152,7 @@ fn expressions_have_the_values_that_cloudformation_gives_them() {
             "!ImportValue 'net:${Stage}-Vpc'",
             r#""${net___Stage_-Vpc}""#,
         ),
-        ("!Ref Task", "x"),
+        ("!Ref Task", r#""web""#),
         ("!Ref AWS::StackName", r#""Shop""#),
     ];
     for (expression, expected) in table {
