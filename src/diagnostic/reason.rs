@@ -300,6 +300,7 @@ reasons! {
         NoEssentialContainer => "at least one container must be essential", "remove essential: false from the main container";
         NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget";
         NotAnEcsScalableTarget { value } => "{value}: only ecs and ecs:service:DesiredCount are handled", "leave this document out";
+        NotKnownBeforeApply { name } => "only terraform apply tells {name}", "apply the plan, and convert what terraform show -json then prints, or give the value with --set {name}=VALUE";
         NothingToConvert { what, types } => "the {what} has nothing that is converted: {types}", "give the one that has the task definitions and the services";
         OrphanScaling { name } => "no service {name} is among the documents", "convert it together with its service";
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
@@ -389,6 +390,7 @@ reasons! {
         AccessRoleNotUsedForImagePull { role } => "the image is pulled with {role}, with which secrets are read, and not with the access role", "allow {role} to pull from the repository";
         AppRunnerDomainNotProvided => "the service has no address below awsapprunner.com, and no certificate, until you provide them", "let a DNS name point at the Ingress, and give that a certificate";
         AppRunnerServicePaused => "App Runner has paused this service, and its pods will run", "apply the objects when it should run";
+        ArgumentsNotRead { address, names } => "{address} has arguments that are not read: {names}", "check that they do not matter";
         AutoDeploymentsNotWatched => "an image that is pushed to this tag is not deployed by itself", "let the pipeline that pushes the image deploy it too, with a new tag or a new deployment";
         AwsCsiDriverNeeded { driver, reach } => "the volume needs {driver}, and --platform kubernetes assumes nothing from AWS", "install the driver, on {reach}, or use another volume";
         AwslogsLinesNotJoined { name } => "{name} has no effect: each line becomes an event of its own", "write each event as one line, such as JSON, or send the logs through FireLens with a multiline parser";
@@ -467,6 +469,7 @@ reasons! {
         InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
+        KnownAfterApply { names } => "only terraform apply tells {names}, so placeholders stand for them", "apply the plan, and convert what terraform show -json then prints, or give each with --set NAME=VALUE";
         KnownAfterDeployment { names } => "only AWS knows {names}, so placeholders stand for them", "deploy the rest of the template, and give each with --set NAME=VALUE";
         LinksBecomeLocalhost { alias, variable } => "{alias} resolves to 127.0.0.1, because the containers of a pod share one network namespace, and the variables that Docker sets for a link, such as {variable}, are not set", "make sure that linked containers listen on different ports, and set the variables in environment if the image reads them";
         ListenerRulesNotModified => "listener rules are not modified", "change them yourself when you move traffic";
@@ -528,6 +531,7 @@ reasons! {
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode apply a SecurityGroupPolicy only since Kubernetes 1.36", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
+        SensitiveValues { names } => "the output has values in plain text that Terraform treats as sensitive: {names}", "keep the output as the state is kept, or give the containers these values as secrets";
         ServiceAssumed { name } => "no service or task runs {name}, so a service that always runs one task of it is assumed", "add the CreateService or RunTask request that runs it; a task that ends would be restarted again and again";
         ServiceConnectAccessLogsAbsent => "Service Connect has no proxy here that could write access logs", "write them in the application, or install a service mesh";
         ServiceConnectAliasNeedsClusterIP { name, or } => "{name} does not resolve in the cluster, because no Service of the namespace can have this name", "change clients to the name of the Service, or give clientAliases a dnsName without dots{or}";
@@ -632,7 +636,7 @@ reasons! {
         ReadOnlyFieldIgnored { names } => "members that only answers of AWS have were ignored: {names}", "";
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
-        ResourcesNotRead { types } => "the template also makes what is not converted: {types}", "";
+        ResourcesNotRead { what, types } => "the {what} also makes what is not converted: {types}", "";
         RuleTagsUnused => "the tags of a rule are not those of its tasks", "";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";

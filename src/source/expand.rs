@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    cloud_formation,
+    cloud_formation, terraform,
     text::Span,
     tree::{Node, Value},
     values::Values,
@@ -42,7 +42,9 @@ impl<'a> Expanded<'a> {
 
 /// Returns what a document of the file `name` stands for, or `None` if it stands for itself.
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
-    if cloud_formation::is_template(root) {
+    if terraform::is_state_or_plan(root) {
+        Some(terraform::expand(root, values))
+    } else if cloud_formation::is_template(root) {
         Some(cloud_formation::expand(root, name, values))
     } else if cloud_formation::has_functions(root) {
         Some(cloud_formation::expand_part(root, name, values))

@@ -71,6 +71,7 @@ mod sink;
 mod spec;
 mod spelling;
 mod syntax;
+mod terraform;
 #[cfg(test)]
 mod testing;
 mod text;

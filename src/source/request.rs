@@ -254,7 +254,7 @@ impl Reader<'_> {
     ) -> (Node<'a>, BTreeMap<String, String>) {
         let mut annotations = BTreeMap::new();
         let form = self.entry.form;
-        if form.spelling == Spelling::CloudFormation {
+        if form.spelling == Spelling::CloudFormation && !form.is_of_terraform() {
             sink.diagnostics
                 .report(self.root.clone(), Message::PascalCaseRead);
         }

@@ -89,7 +89,10 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expand
                 types,
             }
         } else {
-            Message::ResourcesNotRead { types }
+            Message::ResourcesNotRead {
+                what: "template".to_owned(),
+                types,
+            }
         };
         stack.say(root.span, message);
     }

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 
 use super::{
     super::tree::{Node, Value},
-    LISTS, has,
+    LISTS,
     request::{is_container_alone, is_of_ecspresso},
 };
 use crate::{diagnostic::nearest, fields::Api};
@@ -257,7 +257,8 @@ enum Names {
 /// Recognizes whole templates and projects of other tools, which contain more than requests.
 pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
     let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
-    if has(node, "terraform_version") || map("resource") || map("planned_values") {
+    // A plan and a state are read; the source of a configuration has expressions.
+    if map("resource") {
         return Some("Terraform");
     }
     if map("services") {

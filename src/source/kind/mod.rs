@@ -7,6 +7,7 @@ mod form;
 mod lists;
 mod request;
 mod schedule;
+mod terraform;
 
 use foreign::template;
 pub(super) use foreign::{is_foreign, mentions_ecs};
@@ -18,6 +19,7 @@ use self::{
     lists::{LISTS, of_resource},
     request::request,
     schedule::{of_pipe, of_rule, of_scheduler, rule},
+    terraform::of_terraform,
 };
 use super::{
     text::Span,
@@ -191,6 +193,9 @@ impl Search {
 
     fn cloud_formation(&mut self, node: &Node<'_>, properties: &Node<'_>) {
         let resource_type = node.get("Type").and_then(Node::text);
+        if let Some(form) = resource_type.and_then(of_terraform) {
+            return self.push(node.span, Ok(form));
+        }
         let form = match resource_type {
             Some("AWS::ECS::CapacityProvider") => capacity_provider::TEMPLATE,
             Some(name) if let Some(form) = of_resource(name) => form,

@@ -1,0 +1,371 @@
+//! What can be said of an attribute before the plan is applied.
+
+use super::{
+    attribute::Attribute,
+    plan::{Plan, scalar},
+    reference::Referent,
+    resource::Resource,
+};
+
+/// What is known of the resources of a type that have a name. `{name}` is the name, and `{account}`, `{region}` and
+/// `{partition}` are those of the provider.
+struct Known {
+    type_: &'static str,
+    /// The argument that has the name.
+    name: &'static str,
+    attributes: &'static [(&'static str, &'static str)],
+}
+
+const KNOWN: &[Known] = &[
+    Known {
+        type_: "aws_apprunner_auto_scaling_configuration_version",
+        name: "auto_scaling_configuration_name",
+        attributes: &[(
+            "arn",
+            "arn:{partition}:apprunner:{region}:{account}:autoscalingconfiguration/{name}",
+        )],
+    },
+    Known {
+        type_: "aws_cloudwatch_log_group",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:logs:{region}:{account}:log-group:{name}",
+            ),
+            ("id", "{name}"),
+        ],
+    },
+    Known {
+        type_: "aws_cloudwatch_event_bus",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:events:{region}:{account}:event-bus/{name}",
+            ),
+            ("id", "{name}"),
+        ],
+    },
+    Known {
+        type_: "aws_cloudwatch_event_rule",
+        name: "name",
+        attributes: &[(
+            "arn",
+            "arn:{partition}:events:{region}:{account}:rule/{name}",
+        )],
+    },
+    Known {
+        type_: "aws_ecr_repository",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:ecr:{region}:{account}:repository/{name}",
+            ),
+            ("id", "{name}"),
+            (
+                "repository_url",
+                "{account}.dkr.ecr.{region}.amazonaws.com/{name}",
+            ),
+        ],
+    },
+    Known {
+        type_: "aws_ecs_capacity_provider",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:ecs:{region}:{account}:capacity-provider/{name}",
+            ),
+            (
+                "id",
+                "arn:{partition}:ecs:{region}:{account}:capacity-provider/{name}",
+            ),
+        ],
+    },
+    Known {
+        type_: "aws_ecs_cluster",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:ecs:{region}:{account}:cluster/{name}",
+            ),
+            (
+                "id",
+                "arn:{partition}:ecs:{region}:{account}:cluster/{name}",
+            ),
+        ],
+    },
+    Known {
+        type_: "aws_iam_role",
+        name: "name",
+        attributes: &[
+            ("arn", "arn:{partition}:iam::{account}:role{path}{name}"),
+            ("id", "{name}"),
+        ],
+    },
+    Known {
+        type_: "aws_secretsmanager_secret",
+        name: "name",
+        // Without the six characters that AWS appends, which is enough to read the secret.
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
+            ),
+            (
+                "id",
+                "arn:{partition}:secretsmanager:{region}:{account}:secret:{name}",
+            ),
+        ],
+    },
+    Known {
+        type_: "aws_sns_topic",
+        name: "name",
+        attributes: &[
+            ("arn", "arn:{partition}:sns:{region}:{account}:{name}"),
+            ("id", "arn:{partition}:sns:{region}:{account}:{name}"),
+        ],
+    },
+    Known {
+        type_: "aws_sqs_queue",
+        name: "name",
+        attributes: &[
+            ("arn", "arn:{partition}:sqs:{region}:{account}:{name}"),
+            ("id", "https://sqs.{region}.amazonaws.com/{account}/{name}"),
+            ("url", "https://sqs.{region}.amazonaws.com/{account}/{name}"),
+        ],
+    },
+    Known {
+        type_: "aws_ssm_parameter",
+        name: "name",
+        attributes: &[
+            (
+                "arn",
+                "arn:{partition}:ssm:{region}:{account}:parameter/{name}",
+            ),
+            ("id", "{name}"),
+        ],
+    },
+];
+
+/// Whether an argument is nothing but what another resource has, so that what it refers to stands for it. The text of
+/// another argument may be composed of references and more.
+fn is_reference(path: &str) -> bool {
+    const NAMES: &[&str] = &[
+        "alarm_actions",
+        "capacity_provider",
+        "cluster",
+        "event_bus_name",
+        "iam_role",
+        "insufficient_data_actions",
+        "ok_actions",
+        "resource_id",
+        "rule",
+        "security_groups",
+        "source",
+        "subnets",
+        "target",
+        "task_definition",
+    ];
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let is_id = ["arn", "arns", "_id", "_ids"]
+        .iter()
+        .any(|end| last.ends_with(end));
+    is_id || NAMES.contains(&last)
+}
+
+impl<'t, 'a> Plan<'t, 'a> {
+    /// Returns the text of an argument: its value, what it refers to, or a placeholder. `None` if it has none.
+    pub(super) fn text(
+        &mut self,
+        resource: &Resource<'t, 'a>,
+        attribute: Attribute<'t, 'a>,
+        path: &str,
+    ) -> Option<String> {
+        if !attribute.is_unknown() {
+            return attribute
+                .text()
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned);
+        }
+        let texts = self.open_texts(resource, attribute, path);
+        match texts.as_slice() {
+            [only] => Some(only.clone()),
+            _ => Some(self.open(&format!("{}.{path}", resource.address))),
+        }
+    }
+
+    /// Returns the texts of an argument that is a list.
+    pub(super) fn all_texts(
+        &mut self,
+        resource: &Resource<'t, 'a>,
+        attribute: Attribute<'t, 'a>,
+        path: &str,
+    ) -> Vec<String> {
+        if attribute.is_unknown() {
+            return self.open_texts(resource, attribute, path);
+        }
+        let unknown = (0..attribute.length()).filter(|at| attribute.element(*at).is_unknown());
+        let unknown = unknown.count();
+        let mut texts: Vec<String> = Vec::with_capacity(attribute.length());
+        for at in 0..attribute.length() {
+            let element = attribute.element(at);
+            if !element.is_unknown() {
+                texts.extend(element.text().map(str::to_owned));
+            }
+        }
+        if unknown > 0 {
+            // Which elements are not known is not said in the order of the references.
+            let open = self.open_texts(resource, attribute, path);
+            texts.extend(
+                open.into_iter()
+                    .filter(|text| text.contains("${"))
+                    .take(unknown),
+            );
+        }
+        texts
+    }
+
+    /// Returns what stands for an argument that is not known; each text once.
+    fn open_texts(
+        &mut self,
+        resource: &Resource<'t, 'a>,
+        attribute: Attribute<'t, 'a>,
+        path: &str,
+    ) -> Vec<String> {
+        let own = format!("{}.{path}", resource.address);
+        if let Some(given) = self.given(&own) {
+            return vec![given.to_owned()];
+        }
+        let mut texts = Vec::new();
+        if is_reference(path) {
+            for referent in self.referents(resource, attribute) {
+                let text = self.of_referent(&referent, path);
+                if !texts.contains(&text) {
+                    texts.push(text);
+                }
+            }
+        }
+        if texts.is_empty() {
+            texts.push(self.open(&own));
+        }
+        texts
+    }
+
+    /// Returns what a reference stands for in an argument.
+    fn of_referent(&mut self, referent: &Referent, path: &str) -> String {
+        let (index, attribute) = match referent {
+            Referent::Constant(text) => return text.clone(),
+            Referent::Other { name } => return self.given_or_open(name),
+            Referent::Resource { index, attribute } => (*index, attribute.as_str()),
+        };
+        let resources = self.resources();
+        let Some(resource) = resources.get(index) else {
+            return String::new();
+        };
+        let last = path.rsplit('.').next().unwrap_or_default();
+        let attribute = match attribute {
+            // With a key that is an expression, the attribute is not a part of the reference.
+            "" if is_arn(last) => "arn",
+            "" => "id",
+            given => given,
+        };
+        let address = format!("{}.{attribute}", resource.address);
+        if let Some(given) = self.given(&address) {
+            return given.to_owned();
+        }
+        let known = self.within(|plan| plan.known(resource, attribute, last));
+        known.unwrap_or_else(|| self.open(&address))
+    }
+
+    fn given_or_open(&mut self, name: &str) -> String {
+        let given = self.given(name).map(str::to_owned);
+        given.unwrap_or_else(|| self.open(name))
+    }
+
+    /// Returns what can be said of an attribute that the argument `last` refers to.
+    fn known(
+        &mut self,
+        resource: &Resource<'t, 'a>,
+        attribute: &str,
+        last: &str,
+    ) -> Option<String> {
+        match (&*resource.type_, last, attribute) {
+            // Services and tasks take a family too, which is the same everywhere.
+            ("aws_ecs_task_definition", ..) => return resource.text("family").map(str::to_owned),
+            ("aws_ecs_cluster", "cluster", _) => return resource.text("name").map(str::to_owned),
+            ("aws_ecs_service", "resource_id", _) => return self.scaled_id(resource),
+            ("aws_appautoscaling_target", "resource_id", _) => {
+                return self.argument(resource, "resource_id");
+            }
+            ("aws_appautoscaling_policy", _, "arn") => return self.policy_arn(resource),
+            _ => {}
+        }
+        let value = resource.values.and_then(|it| it.get(attribute));
+        if let Some(text) = value.and_then(scalar).filter(|text| !text.is_empty()) {
+            return Some(text);
+        }
+        let known = KNOWN.iter().find(|known| known.type_ == resource.type_)?;
+        let mut attributes = known.attributes.iter();
+        let (_, pattern) = attributes.find(|(name, _)| *name == attribute)?;
+        let name = resource.text(known.name)?;
+        let path = resource.text("path").unwrap_or("/");
+        let filled = self.filled(resource, pattern).replace("{path}", path);
+        // The name of a parameter may begin with the slash that its ARN has anyway.
+        Some(
+            filled
+                .replace("{name}", name)
+                .replace(":parameter//", ":parameter/"),
+        )
+    }
+
+    /// Returns an argument of a resource.
+    pub(super) fn argument(&mut self, resource: &Resource<'t, 'a>, name: &str) -> Option<String> {
+        let attribute = self.attributes(resource).member(name);
+        self.text(resource, attribute, name)
+    }
+
+    /// Returns what Application Auto Scaling calls a service.
+    fn scaled_id(&mut self, service: &Resource<'t, 'a>) -> Option<String> {
+        let name = service.text("name")?;
+        let cluster = self.argument(service, "cluster");
+        let cluster = cluster
+            .as_deref()
+            .map(|it| it.rsplit('/').next().unwrap_or(it));
+        Some(format!("service/{}/{name}", cluster.unwrap_or("default")))
+    }
+
+    /// Returns the ARN of a scaling policy, by which alarms name it. Its number is not known, and not needed.
+    fn policy_arn(&mut self, policy: &Resource<'t, 'a>) -> Option<String> {
+        if let Some(arn) = policy.text("arn") {
+            return Some(arn.to_owned());
+        }
+        let name = policy.text("name")?;
+        let id = self.argument(policy, "resource_id")?;
+        let namespace = policy.text("service_namespace").unwrap_or("ecs");
+        let arn = self.filled(
+            policy,
+            "arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:",
+        );
+        let unique = "00000000-0000-0000-0000-000000000000";
+        Some(format!(
+            "{arn}{unique}:resource/{namespace}/{id}:policyName/{name}"
+        ))
+    }
+
+    fn filled(&self, resource: &Resource<'_, '_>, pattern: &str) -> String {
+        let region = resource.text("region");
+        pattern
+            .replace("{partition}", self.values.partition())
+            .replace("{region}", region.unwrap_or_else(|| self.values.region()))
+            .replace("{account}", self.values.account_id())
+    }
+}
+
+/// Whether an argument is an ARN by its name.
+fn is_arn(last: &str) -> bool {
+    last.ends_with("arn") || matches!(last, "task_definition" | "source" | "alarm_actions")
+}

@@ -1,0 +1,221 @@
+//! Reads what Terraform plans and what it has made: the resources that are converted become documents.
+//!
+//! `terraform show -json` prints a plan or a state (<https://developer.hashicorp.com/terraform/internals/json-format>),
+//! and `terraform.tfstate` is a state as Terraform stores it. A plan leaves out what only AWS says. What an argument
+//! refers to tells it from the rest: the family of a task definition and the ARN of a role that has a name are known,
+//! and everything else becomes a placeholder of the same name, which `--set` fills.
+
+mod address;
+mod attribute;
+mod collect;
+mod container;
+mod known;
+mod place;
+mod plan;
+mod property;
+mod reference;
+mod resource;
+mod rule;
+mod table;
+
+use std::collections::BTreeMap;
+
+use self::{
+    attribute::Attribute,
+    plan::Plan,
+    property::Mapping,
+    resource::Resource,
+    table::{SCALES_ECS, Type},
+};
+use super::{
+    expand::Expanded,
+    text::Span,
+    tree::{Member, Node, Value},
+    values::Values,
+};
+use crate::diagnostic::Message;
+
+/// What a text of Terraform is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Document {
+    /// A plan, as `terraform show -json` prints it.
+    Plan,
+    /// A state, as `terraform show -json` prints it.
+    State,
+    /// A state, as Terraform stores it.
+    Stored,
+}
+
+impl Document {
+    fn of(root: &Node<'_>) -> Option<Self> {
+        let is_object = |key| root.get(key).is_some_and(|it| it.members().is_some());
+        let is_list = |key| root.get(key).is_some_and(|it| it.elements().is_some());
+        let is_of_terraform = root.get("terraform_version").is_some();
+        let is_printed = root.get("format_version").is_some();
+        if is_object("planned_values") {
+            Some(Self::Plan)
+        } else if is_printed && (is_object("values") || is_of_terraform) {
+            Some(Self::State)
+        } else {
+            (is_of_terraform && is_list("resources")).then_some(Self::Stored)
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::State | Self::Stored => "state",
+        }
+    }
+}
+
+/// Whether this is a plan or a state of Terraform.
+pub(super) fn is_state_or_plan(root: &Node<'_>) -> bool {
+    Document::of(root).is_some()
+}
+
+/// Returns the resources of a plan or a state that are converted.
+pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
+    let document = Document::of(root).unwrap_or(Document::State);
+    let mut plan = Plan::new(root, document, values);
+    let mut documents = Vec::new();
+    let mut unread: BTreeMap<String, usize> = BTreeMap::new();
+    let rules = rule::join(&mut plan);
+    for (index, resource) in plan.resources().iter().enumerate() {
+        let converted = match &*resource.type_ {
+            rule::RULE | rule::TARGET => rules.document(&mut plan, index, resource),
+            _ => converted(&mut plan, resource),
+        };
+        match converted {
+            Converted::Document(node) => documents.push(node),
+            Converted::Joined => {}
+            Converted::No => *unread.entry(resource.type_.clone()).or_default() += 1,
+        }
+    }
+    say_unread(
+        &mut plan,
+        document,
+        root.span,
+        &unread,
+        documents.is_empty(),
+    );
+    plan.finish(root.span, documents)
+}
+
+/// What becomes of a resource.
+enum Converted<'a> {
+    Document(Node<'a>),
+    /// It is a part of another document.
+    Joined,
+    No,
+}
+
+/// Returns the document that a resource becomes by itself.
+fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Converted<'a> {
+    let Some(kind) = Type::named(&resource.type_) else {
+        return Converted::No;
+    };
+    let attributes = plan.attributes(resource);
+    if !is_of_ecs(plan, resource, attributes) {
+        return Converted::No;
+    }
+    let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
+    add_name(&mut properties, resource, kind);
+    Converted::Document(document(resource, properties))
+}
+
+/// Whether a resource of a type that is converted has to do with ECS.
+fn is_of_ecs<'t, 'a>(
+    plan: &mut Plan<'t, 'a>,
+    resource: &Resource<'t, 'a>,
+    attributes: Attribute<'t, 'a>,
+) -> bool {
+    let has = |path: &[&str]| attributes.at(path).is_given();
+    match &*resource.type_ {
+        name if SCALES_ECS.contains(&name) => {
+            let namespace = attributes.member("service_namespace");
+            namespace.text().is_none_or(|namespace| namespace == "ecs")
+        }
+        "aws_cloudwatch_metric_alarm" => {
+            let actions = attributes.member("alarm_actions");
+            let actions = plan.all_texts(resource, actions, "alarm_actions");
+            actions
+                .iter()
+                .any(|arn| arn.contains(":scalingPolicy:") && arn.contains("/ecs/"))
+        }
+        "aws_scheduler_schedule" => has(&["target", "ecs_parameters"]),
+        "aws_pipes_pipe" => has(&["target_parameters", "ecs_task_parameters"]),
+        _ => true,
+    }
+}
+
+/// Adds a name to what has none: Terraform makes one up when it applies the plan.
+fn add_name(properties: &mut Node<'_>, resource: &Resource<'_, '_>, kind: &Type) {
+    let Some(property) = kind.name else {
+        return;
+    };
+    let Value::Object(members) = &mut properties.value else {
+        return;
+    };
+    if members.iter().any(|member| member.key == property) {
+        return;
+    }
+    members.push(member(
+        property,
+        resource.span,
+        string(resource.made_name(), resource.span),
+    ));
+}
+
+/// Returns the document of a resource.
+fn document<'a>(resource: &Resource<'_, '_>, properties: Node<'a>) -> Node<'a> {
+    let type_ = string(resource.type_.clone(), resource.span);
+    let members = vec![
+        member("Type", resource.span, type_),
+        member("Properties", resource.span, properties),
+    ];
+    Node {
+        value: Value::Object(members),
+        span: resource.span,
+    }
+}
+
+fn say_unread(
+    plan: &mut Plan<'_, '_>,
+    document: Document,
+    span: Span,
+    unread: &BTreeMap<String, usize>,
+    is_all: bool,
+) {
+    let types = unread.iter().map(|(kind, count)| match count {
+        1 => kind.clone(),
+        _ => format!("{count} of {kind}"),
+    });
+    let mut types = types.collect::<Vec<_>>().join(", ");
+    if is_all {
+        if types.is_empty() {
+            "it has no resources".clone_into(&mut types);
+        }
+        let what = document.name().to_owned();
+        plan.say(span, Message::NothingToConvert { what, types });
+    } else if !unread.is_empty() {
+        let what = "Terraform configuration".to_owned();
+        plan.say(span, Message::ResourcesNotRead { what, types });
+    }
+}
+
+fn member<'a>(key: &str, key_span: Span, value: Node<'a>) -> Member<'a> {
+    Member {
+        key: key.to_owned().into(),
+        key_span,
+        value,
+    }
+}
+
+fn string<'a>(text: impl Into<String>, span: Span) -> Node<'a> {
+    let value = Value::String(text.into().into());
+    Node { value, span }
+}
+
+#[cfg(test)]
+mod tests;

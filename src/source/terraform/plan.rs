@@ -1,0 +1,153 @@
+//! The state of one evaluation.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::{
+    super::{
+        expand::Expanded,
+        text::Span,
+        tree::{Node, Value},
+        values::Values,
+    },
+    Document,
+    address::placeholder_name,
+    attribute::Attribute,
+    collect,
+    resource::Resource,
+};
+use crate::diagnostic::Message;
+
+/// The most references that may lead from one to the next.
+const DEEPEST: usize = 32;
+
+/// The most references that an evaluation follows: outputs of modules may refer to others any number of times.
+const MOST: usize = 200_000;
+
+/// A plan or a state, and what its evaluation has found.
+pub(super) struct Plan<'t, 'a> {
+    pub(super) values: &'t Values,
+    resources: Rc<[Resource<'t, 'a>]>,
+    by_address: BTreeMap<String, usize>,
+    /// The module that the configuration begins with; a state has none.
+    pub(super) configuration: Option<&'t Node<'a>>,
+    findings: Vec<(Span, Message)>,
+    open: BTreeSet<String>,
+    names: BTreeSet<String>,
+    sensitive: BTreeSet<String>,
+    depth: usize,
+    followed: usize,
+}
+
+impl<'t, 'a> Plan<'t, 'a> {
+    pub(super) fn new(root: &'t Node<'a>, document: Document, values: &'t Values) -> Self {
+        let resources = collect::resources(root, document);
+        let addresses = resources.iter().enumerate();
+        let by_address = addresses.map(|(index, it)| (it.address.clone(), index));
+        let configuration = root.get("configuration");
+        Self {
+            values,
+            by_address: by_address.collect(),
+            resources: resources.into(),
+            configuration: configuration.and_then(|it| it.get("root_module")),
+            findings: Vec::new(),
+            open: BTreeSet::new(),
+            names: BTreeSet::new(),
+            sensitive: BTreeSet::new(),
+            depth: 0,
+            followed: 0,
+        }
+    }
+
+    /// Returns all resources.
+    pub(super) fn resources(&self) -> Rc<[Resource<'t, 'a>]> {
+        Rc::clone(&self.resources)
+    }
+
+    /// Returns the number of the resource of an address.
+    pub(super) fn find(&self, address: &str) -> Option<usize> {
+        self.by_address.get(address).copied()
+    }
+
+    /// Returns everything that is known of the arguments of a resource.
+    pub(super) fn attributes(&self, resource: &Resource<'t, 'a>) -> Attribute<'t, 'a> {
+        Attribute {
+            value: resource.values,
+            unknown: resource.unknown,
+            expression: self.expressions(resource),
+        }
+    }
+
+    /// Follows a reference, unless too many are underway.
+    pub(super) fn within<T>(&mut self, follow: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        self.followed = self.followed.saturating_add(1);
+        if self.depth == DEEPEST || self.followed > MOST {
+            return None;
+        }
+        self.depth += 1;
+        let value = follow(self);
+        self.depth -= 1;
+        value
+    }
+
+    /// Returns the placeholder of what is not known. The name may be an address.
+    pub(super) fn open(&mut self, address: &str) -> String {
+        let name = placeholder_name(address);
+        self.open.insert(name.clone());
+        self.names.insert(name.clone());
+        format!("${{{name}}}")
+    }
+
+    /// Returns the value that was given for an address, or for the name of its placeholder.
+    pub(super) fn given(&mut self, address: &str) -> Option<&'t str> {
+        let name = placeholder_name(address);
+        let mut known = [address, &name].into_iter();
+        let (name, value) = known.find_map(|name| self.values.fill.get_key_value(name))?;
+        self.names.insert(name.clone());
+        Some(value)
+    }
+
+    /// Adds what there is to say of the file.
+    pub(super) fn say(&mut self, span: Span, message: Message) {
+        self.findings.push((span, message));
+    }
+
+    /// Remembers that the output has the value of an argument that Terraform does not print.
+    pub(super) fn reveal(&mut self, resource: &Resource<'_, '_>, name: &str) {
+        if resource.sensitive.contains(&name) {
+            self.sensitive
+                .insert(format!("{}.{name}", resource.address));
+        }
+    }
+
+    /// Returns what the plan stands for.
+    pub(super) fn finish(mut self, span: Span, resources: Vec<Node<'a>>) -> Expanded<'a> {
+        let joined = |names: &BTreeSet<String>| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(names) = joined(&self.open) {
+            self.findings
+                .push((span, Message::KnownAfterApply { names }));
+        }
+        if let Some(names) = joined(&self.sensitive) {
+            self.findings
+                .push((span, Message::SensitiveValues { names }));
+        }
+        Expanded {
+            resources,
+            findings: self.findings,
+            names: self.names,
+        }
+    }
+}
+
+/// Returns the text of a scalar.
+pub(super) fn scalar(node: &Node<'_>) -> Option<String> {
+    match &node.value {
+        Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
