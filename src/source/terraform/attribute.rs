@@ -1,6 +1,6 @@
 //! One argument or attribute of a resource.
 
-use super::super::tree::{Node, Value};
+use super::super::tree::{DEPTH_LIMIT, Node, Value};
 
 /// What a plan says of an argument: its value as far as it is known, which parts of it are not, and its expression in
 /// the configuration. A block is a list of objects.
@@ -21,7 +21,7 @@ impl<'t, 'a> Attribute<'t, 'a> {
 
     /// Whether there is a value, or will be.
     pub(super) fn is_given(self) -> bool {
-        self.is_unknown() || self.value.is_some_and(|value| !is_empty(value))
+        self.unknown.is_some_and(has_true) || self.value.is_some_and(|value| !is_empty(value))
     }
 
     /// Returns the text, if it is known.
@@ -113,6 +113,21 @@ pub(super) fn is_empty(node: &Node<'_>) -> bool {
         Value::String(text) => text.is_empty(),
         Value::List(elements) => elements.is_empty(),
         Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+/// Whether anything inside is `true`.
+pub(super) fn has_true(node: &Node<'_>) -> bool {
+    has_true_inside(node, DEPTH_LIMIT)
+}
+
+fn has_true_inside(node: &Node<'_>, depth: usize) -> bool {
+    let inner = |node: &Node<'_>| depth > 0 && has_true_inside(node, depth.saturating_sub(1));
+    match &node.value {
+        Value::Bool(text) => text == "true",
+        Value::List(elements) => elements.iter().any(inner),
+        Value::Object(members) => members.iter().any(|member| inner(&member.value)),
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use super::{
     super::tree::{DEPTH_LIMIT, Node, Value},
     Document,
     address::{Step, steps},
-    attribute::is_empty,
+    attribute::{has_true, is_empty},
     resource::Resource,
 };
 
@@ -54,7 +54,7 @@ fn of<'t, 'a>(node: &'t Node<'a>, calls: &[Step]) -> Option<Resource<'t, 'a>> {
     };
     let marked = node.get("sensitive_values").and_then(Node::members);
     let marked = marked.unwrap_or_default().iter();
-    let marked = marked.filter(|member| has_true(&member.value, DEPTH_LIMIT));
+    let marked = marked.filter(|member| has_true(&member.value));
     Some(Resource {
         address,
         module: calls.to_vec(),
@@ -82,17 +82,6 @@ fn key(node: Option<&Node<'_>>) -> Option<String> {
     match &node?.value {
         Value::String(text) | Value::Number(text) => Some(text.to_string()),
         _ => None,
-    }
-}
-
-/// Whether anything inside is `true`.
-fn has_true(node: &Node<'_>, depth: usize) -> bool {
-    let inner = |node: &Node<'_>| depth > 0 && has_true(node, depth.saturating_sub(1));
-    match &node.value {
-        Value::Bool(text) => text == "true",
-        Value::List(elements) => elements.iter().any(inner),
-        Value::Object(members) => members.iter().any(|member| inner(&member.value)),
-        _ => false,
     }
 }
 

@@ -120,7 +120,7 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
         return Converted::No;
     }
     let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
-    add_name(&mut properties, resource, kind);
+    add_name(&mut properties, kind, resource);
     Converted::Document(document(resource, properties))
 }
 
@@ -150,21 +150,21 @@ fn is_of_ecs<'t, 'a>(
 }
 
 /// Adds a name to what has none: Terraform makes one up when it applies the plan.
-fn add_name(properties: &mut Node<'_>, resource: &Resource<'_, '_>, kind: &Type) {
-    let Some(property) = kind.name else {
-        return;
-    };
+fn add_name(properties: &mut Node<'_>, kind: &Type, resource: &Resource<'_, '_>) {
+    if let Some(property) = kind.name {
+        add_missing(properties, property, resource);
+    }
+}
+
+/// Adds a property with the name of the resource, if there is none.
+fn add_missing(properties: &mut Node<'_>, property: &str, resource: &Resource<'_, '_>) {
     let Value::Object(members) = &mut properties.value else {
         return;
     };
-    if members.iter().any(|member| member.key == property) {
-        return;
+    if members.iter().all(|member| member.key != property) {
+        let name = string(resource.made_name(), resource.span);
+        members.push(member(property, resource.span, name));
     }
-    members.push(member(
-        property,
-        resource.span,
-        string(resource.made_name(), resource.span),
-    ));
 }
 
 /// Returns the document of a resource.

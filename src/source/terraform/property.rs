@@ -85,7 +85,16 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
             } else {
                 format!("{path}.{name}")
             };
+            // What the configuration leaves to AWS.
+            let is_answer = argument.is_unknown()
+                && argument.expression.is_none()
+                && attribute.expression.is_some();
             match self.place(&at, name, members) {
+                // Blocks of which not even the number is known have no expression either.
+                Some((_, expected)) if is_answer && is_list_of_objects(expected) => {
+                    self.unread.push(at);
+                }
+                _ if is_answer => {}
                 Some((place, expected)) => {
                     if path.is_empty() {
                         self.plan.reveal(self.resource, name);
@@ -281,12 +290,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
             return Some(self.map(argument, path));
         }
         if argument.is_unknown() {
-            // A name that is not known is made up, as that of an object of Kubernetes.
-            let is_name = path == "name";
-            let text = self
-                .plan
-                .text(self.resource, argument, path)
-                .filter(|_| !is_name);
+            let text = self.plan.text(self.resource, argument, path);
             return text.map(|text| string(text, span));
         }
         let value = argument.value?;
@@ -342,6 +346,13 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
     /// Returns where an argument is; one that is not known is in its resource.
     fn span(&self, argument: Attribute<'t, 'a>) -> Span {
         argument.value.map_or(self.resource.span, |it| it.span)
+    }
+}
+
+fn is_list_of_objects(expected: &fields::Node) -> bool {
+    match &expected.shape {
+        Shape::List(element) => matches!(element.shape, Shape::Object(_)),
+        _ => false,
     }
 }
 

@@ -11,6 +11,9 @@ use super::{
     resource::Resource,
 };
 
+/// The most that one argument refers to. A list of subnets or security groups has a few.
+const MANY: usize = 500;
+
 /// What a reference leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Referent {
@@ -42,7 +45,9 @@ impl<'t, 'a> Plan<'t, 'a> {
                 && is(it, "name", &resource.name)
                 && !is(it, "mode", "data")
         });
-        found?.get("expressions")
+        // A resource without arguments has no expressions.
+        let found = found?;
+        Some(found.get("expressions").unwrap_or(found))
     }
 
     /// Returns the configuration of a module.
@@ -81,6 +86,9 @@ impl<'t, 'a> Plan<'t, 'a> {
             .filter_map(Node::text)
             .collect();
         for reference in longest(&all) {
+            if found.len() >= MANY {
+                return;
+            }
             let added = self.within(|plan| plan.refer(reference, place, found));
             if added.is_none() {
                 let name = within(place.module, reference);

@@ -97,7 +97,7 @@ impl Rules {
         };
         let attributes = plan.attributes(resource);
         let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
-        super::add_name(&mut properties, resource, kind);
+        super::add_name(&mut properties, kind, resource);
         let resources = plan.resources();
         let targets = targets.iter().filter_map(|index| resources.get(*index));
         let targets: Vec<Node<'a>> = targets.filter_map(|it| target(plan, it)).collect();
@@ -140,5 +140,8 @@ fn target<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Optio
     };
     let attributes = plan.attributes(resource);
     let mapping = Mapping::new(plan, resource, Type::named(TARGET)?);
-    Some(mapping.of_shape(attributes, &element.shape))
+    let mut node = mapping.of_shape(attributes, &element.shape);
+    // Terraform makes an ID up too.
+    super::add_missing(&mut node, "Id", resource);
+    Some(node)
 }
