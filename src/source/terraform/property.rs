@@ -7,6 +7,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
+    address::steps,
     attribute::Attribute,
     container, member,
     place::put,
@@ -119,7 +120,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         // What AWS answers is not known before, and no argument.
         is_off
             || argument.value.is_none()
-            || self.kind.place(path).is_some()
+            || self.kind.place(&without_keys(path)).is_some()
             || Type::is_of_terraform(path)
     }
 
@@ -130,7 +131,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         name: &str,
         members: &'m Members,
     ) -> Option<(Cow<'static, str>, &'m fields::Node)> {
-        if let Some(place) = self.kind.place(path) {
+        if let Some(place) = self.kind.place(&without_keys(path)) {
             let mut names = place.split('.');
             let first = members.get(names.next()?)?;
             let expected = names.try_fold(first, |node, name| match &node.shape {
@@ -210,10 +211,13 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
             Some(Value::Object(_)) => self.pairs(argument, element, path),
             _ if matches!(element.shape, Shape::Leaf(_)) => self.leaves(argument, path),
             _ => {
-                let all = (0..argument.length()).filter_map(|at| {
+                let length = argument.length();
+                let all = (0..length).filter_map(|at| {
                     let it = argument.element(at);
+                    let own = format!("{path}[{at}]");
+                    let own = if length > 1 { &own } else { path };
                     it.is_given()
-                        .then(|| self.value(it, element, path))
+                        .then(|| self.value(it, element, own))
                         .flatten()
                 });
                 all.collect()
@@ -347,6 +351,12 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
     fn span(&self, argument: Attribute<'t, 'a>) -> Span {
         argument.value.map_or(self.resource.span, |it| it.span)
     }
+}
+
+/// Returns `load_balancer.target_group_arn` of `load_balancer[1].target_group_arn`.
+fn without_keys(path: &str) -> String {
+    let steps = steps(path).into_iter().map(|step| step.name);
+    steps.collect::<Vec<_>>().join(".")
 }
 
 fn is_list_of_objects(expected: &fields::Node) -> bool {

@@ -185,17 +185,13 @@ fn longest<'r>(all: &[&'r str]) -> Vec<&'r str> {
 
 /// Returns the address of what has this name in a module.
 fn within(module: &[Step], name: &str) -> String {
-    let mut address = String::new();
-    for call in module {
-        address.push_str("module.");
-        address.push_str(&call.name);
-        if let Some(key) = &call.key {
-            let is_number = key.bytes().all(|byte| byte.is_ascii_digit());
-            let quote = if is_number { "" } else { "\"" };
-            address.push_str(&format!("[{quote}{key}{quote}]"));
+    let calls = module.iter().map(|call| match &call.key {
+        Some(key) if key.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("module.{}[{key}]", call.name)
         }
-        address.push('.');
-    }
-    address.push_str(name);
-    address
+        Some(key) => format!("module.{}[\"{key}\"]", call.name),
+        None => format!("module.{}", call.name),
+    });
+    let steps: Vec<String> = calls.chain([name.to_owned()]).collect();
+    steps.join(".")
 }
