@@ -140,6 +140,7 @@ impl<'t, 'a> Plan<'t, 'a> {
             resources,
             findings: self.findings,
             names: self.names,
+            is_part: false,
         }
     }
 }
