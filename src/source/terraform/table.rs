@@ -7,7 +7,7 @@ use crate::fields::Api;
 
 /// A type of resources.
 pub(super) struct Type {
-    pub(super) type_: &'static str,
+    pub(super) resource: &'static str,
     pub(super) api: Api,
     /// The property that has its name, if Terraform makes one up.
     pub(super) name: Option<&'static str>,
@@ -25,7 +25,7 @@ pub(super) const SCALES_ECS: &[&str] = &[
 
 const TYPES: &[Type] = &[
     Type {
-        type_: "aws_apprunner_auto_scaling_configuration_version",
+        resource: "aws_apprunner_auto_scaling_configuration_version",
         api: Api::AutoScalingConfiguration,
         name: None,
         arguments: &[
@@ -37,38 +37,38 @@ const TYPES: &[Type] = &[
         ],
     },
     Type {
-        type_: "aws_apprunner_service",
+        resource: "aws_apprunner_service",
         api: Api::AppRunnerService,
         name: None,
         arguments: &[("service_id", ""), ("service_url", ""), ("status", "")],
     },
     Type {
-        type_: "aws_appautoscaling_policy",
+        resource: "aws_appautoscaling_policy",
         api: Api::ScalingPolicy,
         name: None,
         arguments: &[("alarm_arns", ""), ("name", "PolicyName")],
     },
     Type {
-        type_: "aws_appautoscaling_scheduled_action",
+        resource: "aws_appautoscaling_scheduled_action",
         api: Api::ScheduledAction,
         name: None,
         arguments: &[("name", "ScheduledActionName")],
     },
     Type {
-        type_: "aws_appautoscaling_target",
+        resource: "aws_appautoscaling_target",
         api: Api::ScalableTarget,
         name: None,
         // The role is always that which AWS makes for ECS.
         arguments: &[],
     },
     Type {
-        type_: "aws_cloudwatch_event_rule",
+        resource: "aws_cloudwatch_event_rule",
         api: Api::Rule,
         name: Some("Name"),
         arguments: &[("force_destroy", ""), ("is_enabled", "State")],
     },
     Type {
-        type_: "aws_cloudwatch_event_target",
+        resource: "aws_cloudwatch_event_target",
         api: Api::Rule,
         name: None,
         arguments: &[
@@ -87,7 +87,7 @@ const TYPES: &[Type] = &[
         ],
     },
     Type {
-        type_: "aws_cloudwatch_metric_alarm",
+        resource: "aws_cloudwatch_metric_alarm",
         api: Api::MetricAlarm,
         name: None,
         arguments: &[
@@ -103,13 +103,13 @@ const TYPES: &[Type] = &[
         ],
     },
     Type {
-        type_: "aws_ecs_capacity_provider",
+        resource: "aws_ecs_capacity_provider",
         api: Api::CapacityProvider,
         name: None,
         arguments: &[],
     },
     Type {
-        type_: "aws_ecs_service",
+        resource: "aws_ecs_service",
         api: Api::Service,
         name: None,
         arguments: &[
@@ -154,7 +154,7 @@ const TYPES: &[Type] = &[
         ],
     },
     Type {
-        type_: "aws_ecs_task_definition",
+        resource: "aws_ecs_task_definition",
         api: Api::TaskDefinition,
         name: None,
         arguments: &[
@@ -167,13 +167,13 @@ const TYPES: &[Type] = &[
         ],
     },
     Type {
-        type_: "aws_pipes_pipe",
+        resource: "aws_pipes_pipe",
         api: Api::Pipe,
         name: Some("Name"),
         arguments: &[],
     },
     Type {
-        type_: "aws_scheduler_schedule",
+        resource: "aws_scheduler_schedule",
         api: Api::Schedule,
         name: Some("Name"),
         arguments: &[(
@@ -189,7 +189,7 @@ const OF_ALL: &[&str] = &["arn", "id", "name_prefix", "region", "tags_all", "tim
 impl Type {
     /// Returns the type of this name, if it is converted.
     pub(super) fn named(name: &str) -> Option<&'static Self> {
-        TYPES.iter().find(|it| it.type_ == name)
+        TYPES.iter().find(|it| it.resource == name)
     }
 
     /// Returns where the value of an argument is in the API, if its name does not tell.
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn every_place_is_a_member_of_the_api() {
         for kind in TYPES {
-            let targets = kind.type_ == "aws_cloudwatch_event_target";
+            let targets = kind.resource == "aws_cloudwatch_event_target";
             let root = kind.api.tree();
             let root = if targets {
                 at(root, "Targets").unwrap()
