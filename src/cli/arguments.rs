@@ -97,6 +97,9 @@ pub(super) struct InputOptions {
     /// The name of the stack that a CloudFormation template makes [default: the name of the file]
     #[arg(long, value_name = "NAME")]
     pub(super) stack_name: Option<String>,
+    /// The environment of AWS Copilot for which its manifests are read [default: none, the manifest without any]
+    #[arg(long, value_name = "NAME")]
+    pub(super) environment: Option<String>,
     /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]
     environment_files: Vec<(String, String)>,

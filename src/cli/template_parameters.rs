@@ -25,6 +25,7 @@ impl ConvertOptions {
             fill: self.input.fill.iter().cloned().collect(),
             parameters,
             stack_name: self.input.stack_name.clone(),
+            environment: self.input.environment.clone(),
             region: settings.aws_region.clone(),
             account_id: settings.aws_account_id.clone(),
             partition: Some(settings.aws_partition.clone()),

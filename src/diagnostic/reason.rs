@@ -413,6 +413,7 @@ reasons! {
         ConditionAssumed { name, value } => "condition {name} is taken to be {value}, because a parameter that it depends on has no value", "give the parameter with --parameter NAME=VALUE";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
+        CopilotVariablesNotSet { names } => "Copilot sets {names}, which the manifest does not say", "give those that the program reads, each with --set NAME=VALUE";
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
@@ -439,6 +440,7 @@ reasons! {
         EnvironmentFileInlined { arn } => "the variables of {arn} were written into environment in plain text, with their present values", "convert and apply again after a change of the file; use secrets for what others must not read";
         EnvironmentFileSnapshot => "the environment file is read when the service is converted, not at each task start", "convert and apply again after the file changes";
         EnvironmentFileUnused { arn } => "no container names the environment file {arn}", "correct the ARN that --env-file gives, or leave it out";
+        EnvironmentNotInManifest { name, names } => "the manifest has no environment {name}, so it is read without one; it has {names}", "give one of them with --environment, or leave it as it is if {name} needs no members of its own";
         EphemeralStorageNeedsDisk { n } => "the task needs a node with {n} GiB of free disk, and nodes usually have disks of 20 to 80 GiB, so pods may stay Pending", "give the nodes larger disks, or put the data on an EBS or EFS volume";
         EphemeralStorageOnEc2 => "ephemeralStorage exists on Fargate only; here it limits the container", "remove it for tasks on EC2";
         EssentialExitNeedsController { name, consequence, advice } => "when {name} exits, {consequence}, unless the operator runs", "install the operator; without it, {advice}";
@@ -477,6 +479,8 @@ reasons! {
         LoadBalancerMustReachTargets { ports, group } => "the load balancer must reach {ports} in the security group {group}, and a TargetGroupBinding opens nothing", "allow them from the security group of the load balancer; the rules that ECS needed name other ports or groups";
         LogDriverNotEnforced { value } => "log driver {value} is only recorded: the logs stay on the node, where kubectl logs reads them", "install a log agent that ships them";
         ManagedStorageKeyUnused => "the keys of the cluster encrypt no volume and no disk here", "set managedEBSVolume.kmsKeyId in volumeConfigurations of services and tasks, and encrypt the disks of nodes in their launch template or node class";
+        ManifestFieldNotRead { fields, advice } => "not translated: {fields}", "{advice}";
+        ManifestValuesOpen { names } => "the file does not say {names}, so placeholders stand for them", "give each with --set NAME=VALUE";
         MinCapacityZero { cause, advice } => "at least 1 task is kept: {cause}", "{advice}";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
@@ -592,6 +596,7 @@ reasons! {
         DockerLabelsAsAnnotation => "Docker labels are kept in an annotation of the pod", "";
         EfsTransitEncryptionPortIgnored => "the EFS mount helper chooses the port itself", "";
         ElbUnhealthyNotReplaced => "a task that the load balancer finds unhealthy is not replaced", "the operator does it";
+        EnvironmentNotChosen { names } => "the manifest is read without an environment; it has {names}", "choose one with --environment NAME";
         EssentialExitRestartsInPlace => "a container that ends the task in ECS is restarted in the same pod", "";
         ExecSessionsNotLogged => "kubectl exec keeps no log of a session", "read the audit log of the API server to see who started one";
         ExecUsesRbac => "kubectl exec takes the place of ECS Exec, and RBAC decides who may use it", "";
@@ -618,6 +623,8 @@ reasons! {
         LogModeUnused { name } => "{name} has no effect: the output goes to files on the node, so a container never waits for its logs to be sent", "";
         LogRotationIsKubeletSetting => "the kubelet rotates logs, by its settings containerLogMaxSize and containerLogMaxFiles", "";
         ManagedTagsAreLabels => "every object has labels that name its service and task definition", "";
+        ManifestFieldUnused { fields, why } => "{fields} has no meaning here: {why}", "";
+        ManifestWithoutTasks { kind } => "the manifest is of the type {kind}, which runs no tasks", "leave what it makes in AWS";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution of metrics for the whole cluster", "";
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";

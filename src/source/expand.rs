@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    cloud_formation, terraform,
+    cloud_formation, compose, copilot, terraform,
     text::Span,
     tree::{Node, Value},
     values::Values,
@@ -44,6 +44,10 @@ impl<'a> Expanded<'a> {
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
     if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))
+    } else if copilot::is_manifest(root) {
+        Some(copilot::expand(root, values))
+    } else if compose::is_file(root) {
+        Some(compose::expand(root, values))
     } else if cloud_formation::is_template(root) {
         Some(cloud_formation::expand(root, name, values))
     } else if cloud_formation::has_functions(root) {
@@ -51,4 +55,10 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
     } else {
         None
     }
+}
+
+/// Whether a document stands for others only if its file is named, and not if it is merely found in a folder: a project
+/// often has a file of Docker Compose for development, beside the documents of what runs in ECS.
+pub(super) fn is_read_only_if_named(root: &Node<'_>) -> bool {
+    compose::is_file(root)
 }

@@ -13,6 +13,8 @@ pub struct Values {
     pub parameters: BTreeMap<String, String>,
     /// The name of the stack that a template makes; that of the file if it is not given.
     pub stack_name: Option<String>,
+    /// The environment of AWS Copilot whose members replace those of a manifest.
+    pub environment: Option<String>,
     /// The AWS region.
     pub region: Option<String>,
     /// The AWS account.

@@ -1,0 +1,93 @@
+//! Makes the nodes of a request, at the positions of what they come from.
+
+use std::{borrow::Cow, fmt::Display};
+
+use super::super::{
+    text::Span,
+    tree::{Member, Node, Value},
+};
+
+/// An object that is being made.
+#[derive(Debug)]
+pub(in crate::source) struct Object<'a> {
+    members: Vec<Member<'a>>,
+    span: Span,
+}
+
+impl<'a> Object<'a> {
+    /// Returns an object without members.
+    pub(in crate::source) const fn new(span: Span) -> Self {
+        Self {
+            members: Vec::new(),
+            span,
+        }
+    }
+
+    /// Adds a member.
+    pub(in crate::source) fn put(&mut self, key: impl Into<Cow<'a, str>>, value: Node<'a>) {
+        self.members.push(Member {
+            key: key.into(),
+            key_span: value.span,
+            value,
+        });
+    }
+
+    /// Adds a member if it has a value.
+    pub(in crate::source) fn maybe(&mut self, key: &'static str, value: Option<Node<'a>>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+
+    /// Adds a list if it has elements.
+    pub(in crate::source) fn elements(&mut self, key: &'static str, elements: Vec<Node<'a>>) {
+        if let Some(first) = elements.first() {
+            self.put(key, list(first.span, elements));
+        }
+    }
+
+    /// Whether it has no members.
+    pub(in crate::source) const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Returns it as a value.
+    pub(in crate::source) fn node(self) -> Node<'a> {
+        Node {
+            value: Value::Object(self.members),
+            span: self.span,
+        }
+    }
+}
+
+/// Returns a text.
+pub(in crate::source) fn text<'a>(span: Span, text: impl Into<Cow<'a, str>>) -> Node<'a> {
+    Node {
+        value: Value::String(text.into()),
+        span,
+    }
+}
+
+/// Returns a number.
+pub(in crate::source) fn number<'a>(span: Span, number: impl Display) -> Node<'a> {
+    Node {
+        value: Value::Number(number.to_string().into()),
+        span,
+    }
+}
+
+/// Returns `true` or `false`.
+pub(in crate::source) fn boolean<'a>(span: Span, boolean: bool) -> Node<'a> {
+    Node {
+        value: Value::Bool(boolean.to_string().into()),
+        span,
+    }
+}
+
+/// Returns a list.
+pub(in crate::source) const fn list(span: Span, elements: Vec<Node<'_>>) -> Node<'_> {
+    Node {
+        value: Value::List(elements),
+        span,
+    }
+}

@@ -1,0 +1,20 @@
+//! Commands that are written as one text.
+
+use super::{
+    super::tree::{Node, Value},
+    object::{list, text},
+};
+
+/// Returns a command as a list. A text is split as a shell does; `None` if its quotes do not match, or if the value is
+/// neither a text nor a list.
+pub(in crate::source) fn words<'a>(node: Node<'a>) -> Option<Node<'a>> {
+    match &node.value {
+        Value::List(_) => Some(node),
+        Value::String(line) => {
+            let words = shlex::split(line)?;
+            let words = words.into_iter().map(|word| text(node.span, word));
+            Some(list(node.span, words.collect()))
+        }
+        _ => None,
+    }
+}
