@@ -77,6 +77,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::SyntaxError,
     Reason::TargetsWithoutRule,
     Reason::TaskDefinitionNotRun,
+    Reason::TaskSizeAssumed,
     Reason::TemplateFunctionFailed,
     Reason::UnknownAnnotation,
     Reason::UnknownField,

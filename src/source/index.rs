@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use super::{
     entry::Entry,
-    expand::{Expanded, expand},
-    kind::{self, find, mentions_ecs},
+    expand::{Expanded, expand, is_read_only_if_named},
+    kind::{self, COMPOSE, find, mentions_ecs},
     placeholder::used,
     read::Problem,
     syntax::Documents,
@@ -104,6 +104,9 @@ impl Indexed {
             match &mut problem.message {
                 message if is_foreign => {
                     let why = match &*message {
+                        Message::WholeTemplate { format, .. } if format == COMPOSE => {
+                            format!("this is a {format} file, which is converted if you name it")
+                        }
                         Message::WholeTemplate { format, .. } => format!("this is a {format} file"),
                         _ => message.to_string(),
                     };
@@ -144,7 +147,12 @@ impl Indexed {
         while let Some(parsed) = documents.next_document()? {
             empty = false;
             let mut scaled = None;
-            let expanded = expand(&parsed.root, name, values);
+            let is_left = self.folder.is_some() && is_read_only_if_named(&parsed.root);
+            let expanded = if is_left {
+                None
+            } else {
+                expand(&parsed.root, name, values)
+            };
             let is_expanded = expanded.is_some();
             let is_whole = expanded.as_ref().is_some_and(|it| !it.is_part);
             let root = match expanded {

@@ -44,6 +44,7 @@ mod auto_scaling;
 mod built_by;
 mod catalog;
 mod cloud_formation;
+mod compose;
 mod copilot;
 mod custom_domains;
 mod de;

@@ -84,6 +84,11 @@ pub fn eks_fargate_size(size: TaskSize) -> Option<(i64, i64)> {
     let memory = size
         .memory_mib
         .map_or(0, |mib| mib.saturating_add(EKS_FARGATE_OVERHEAD_MIB));
+    fargate_size(cpu, memory)
+}
+
+/// Returns the smallest size of Fargate that has this many CPU units and MiB; `None` if none has.
+pub(crate) fn fargate_size(cpu: i64, memory: i64) -> Option<(i64, i64)> {
     FARGATE_SIZES
         .iter()
         .filter(|row| row.cpu_units >= cpu)

@@ -254,6 +254,9 @@ enum Names {
     Types,
 }
 
+/// The format of files that have services of Docker Compose.
+pub(in crate::source) const COMPOSE: &str = "Docker Compose";
+
 /// Recognizes whole templates and projects of other tools, which contain more than requests.
 pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
     let map = |key| node.get(key).is_some_and(|value| value.members().is_some());
@@ -262,7 +265,7 @@ pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
         return Some("Terraform");
     }
     if map("services") {
-        return Some("Docker Compose");
+        return Some(COMPOSE);
     }
     None
 }

@@ -10,7 +10,7 @@ mod schedule;
 mod terraform;
 
 use foreign::template;
-pub(super) use foreign::{is_foreign, mentions_ecs};
+pub(super) use foreign::{COMPOSE, is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
 pub use form::{Form, Kind};
 pub(super) use schedule::starts_tasks;

@@ -46,6 +46,11 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether it has a member.
+    pub(in crate::source) fn has(&self, key: &str) -> bool {
+        self.members.iter().any(|member| member.key == key)
+    }
+
     /// Whether it has no members.
     pub(in crate::source) const fn is_empty(&self) -> bool {
         self.members.is_empty()

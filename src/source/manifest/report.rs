@@ -58,12 +58,17 @@ impl<'v> Report<'v> {
 
     /// Returns the placeholder of a value that the file does not have.
     pub(in crate::source) fn open<'a>(&mut self, span: Span, name: &str) -> Node<'a> {
+        text(span, self.placeholder(name))
+    }
+
+    /// Returns the same as a text.
+    pub(in crate::source) fn placeholder(&mut self, name: &str) -> String {
         let name = placeholder_name(name);
-        let node = text(span, format!("${{{name}}}"));
+        let placeholder = format!("${{{name}}}");
         if self.given(&name).is_none() {
             self.open.insert(name);
         }
-        node
+        placeholder
     }
 
     /// Returns the value that `--set` gives for a name.

@@ -108,6 +108,11 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Drops the members whose names do not fit.
+    pub(in crate::source) fn retain(&mut self, mut fits: impl FnMut(&str) -> bool) {
+        self.members.retain(|member| fits(&member.key));
+    }
+
     /// Takes all other members.
     pub(in crate::source) fn take_all(&mut self) -> Vec<Member<'a>> {
         std::mem::take(&mut self.members)

@@ -1,0 +1,64 @@
+//! Reads files of Docker Compose (<https://github.com/compose-spec/compose-spec/blob/main/spec.md>).
+//!
+//! Each service becomes a task definition and a service, much as the integration of Docker with ECS made them until it was
+//! retired (<https://github.com/docker-archive/compose-cli/blob/main/docs/ecs-compose-features.md>). Services find each
+//! other by their names, as Compose has it.
+
+mod container;
+mod deployment;
+mod environment;
+mod file_mount;
+mod health_check;
+mod interpolation;
+mod linux;
+mod pairs;
+mod port;
+mod project;
+mod service;
+mod size;
+mod volume;
+
+use self::project::Project;
+use super::{
+    expand::Expanded,
+    manifest::{Report, Section},
+    tree::{Member, Node},
+    values::Values,
+};
+
+/// Whether this is a file of Compose: it has services, each of which is an object, and one that has an image or is built.
+pub(super) fn is_file(root: &Node<'_>) -> bool {
+    let services = root.get("services").and_then(Node::members);
+    let services = services.unwrap_or_default();
+    let runs = |member: &Member<'_>| {
+        let keys = ["image", "build", "extends"];
+        keys.iter().any(|key| member.value.get(key).is_some())
+    };
+    services.iter().all(|it| it.value.members().is_some()) && services.iter().any(runs)
+}
+
+/// Returns the requests that a file stands for.
+pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
+    let mut report = Report::new(values);
+    let mut tree = root.clone();
+    interpolation::interpolate(&mut tree, &mut report);
+    let mut resources = Vec::new();
+    if let Ok(mut top) = Section::of(String::new(), tree) {
+        let services = top.section("services");
+        let project = Project::take(&mut top, &mut report);
+        top.finish(&mut report);
+        if let Some(mut services) = services {
+            for member in services.take_all() {
+                let path = services.path(&member.key);
+                let name = super::manifest::text(member.key_span, member.key);
+                if let Ok(section) = Section::of(path, member.value) {
+                    resources.extend(service::requests(&project, name, section, &mut report));
+                }
+            }
+        }
+    }
+    report.finish(root.span, resources)
+}
+
+#[cfg(test)]
+mod tests;

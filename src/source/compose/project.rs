@@ -1,0 +1,93 @@
+//! What a file has besides its services.
+
+use std::collections::BTreeMap;
+
+use super::super::{
+    manifest::{Report, Section},
+    tree::Node,
+};
+
+/// The parts of a file that services refer to.
+#[derive(Debug, Default)]
+pub(super) struct Project<'a> {
+    /// The name of the project, which names its namespace.
+    pub(super) name: Option<String>,
+    pub(super) cluster: Option<Node<'a>>,
+    /// The IDs of file systems, by the names of the volumes that are made already.
+    pub(super) file_systems: BTreeMap<String, Node<'a>>,
+}
+
+impl<'a> Project<'a> {
+    /// Takes what is not a service.
+    pub(super) fn take(top: &mut Section<'a>, report: &mut Report<'_>) -> Self {
+        let mut made = Self::default();
+        made.name = top
+            .text("name")
+            .and_then(|node| node.text().map(str::to_owned));
+        made.cluster = top.text("x-aws-cluster");
+        top.take("version");
+        if let Some(mut volumes) = top.section("volumes") {
+            for member in volumes.take_all() {
+                let path = volumes.path(&member.key);
+                if let Ok(volume) = Section::of(path, member.value) {
+                    made.volume(member.key.into_owned(), volume, report);
+                }
+            }
+        }
+        // What is mounted of them is said where they are mounted.
+        top.take("secrets");
+        top.take("configs");
+        top.unused(
+            &["networks"],
+            "pods reach each other: restrict them with a NetworkPolicy",
+            report,
+        );
+        top.unread(&["include"], "convert the files that it names too", report);
+        top.unread(
+            &["x-aws-vpc", "x-aws-loadbalancer", "x-aws-cloudformation"],
+            "pods run in the network of the cluster, and an Ingress has a load balancer of its own",
+            report,
+        );
+        top.unused(
+            &["x-aws-logs_retention"],
+            "the log group keeps what it has",
+            report,
+        );
+        drop_extensions(top);
+        made
+    }
+
+    /// Takes a volume that is made already: its name is the ID of a file system.
+    fn volume(&mut self, key: String, mut volume: Section<'a>, report: &mut Report<'_>) {
+        let external = volume.take("external");
+        let name = volume.text("name");
+        let is_file_system = |node: &Node<'a>| node.text().is_some_and(|it| it.starts_with("fs-"));
+        if external.is_some()
+            && let Some(id) = name.filter(is_file_system)
+        {
+            self.file_systems.insert(key, id);
+        }
+        volume.unread(
+            &["driver", "driver_opts"],
+            "set it in the file system of EFS that takes the place of the volume",
+            report,
+        );
+        volume.unused(
+            &["labels"],
+            "no object is made for the volume alone",
+            report,
+        );
+        drop_extensions(&mut volume);
+        volume.finish(report);
+    }
+
+    /// Returns the namespace in which services find each other.
+    pub(super) fn namespace(&self) -> &str {
+        self.name.as_deref().unwrap_or("compose")
+    }
+}
+
+/// Drops members that begin with `x-` and are not of AWS: by themselves they mean nothing.
+pub(super) fn drop_extensions(section: &mut Section<'_>) {
+    section.retain(|key| !key.starts_with("x-") || key.starts_with("x-aws-"));
+}

@@ -1,0 +1,213 @@
+//! How much CPU and memory a task has (<https://github.com/compose-spec/compose-spec/blob/main/deploy.md#resources>).
+
+use super::super::{
+    manifest::{Object, Report, Section, list, number, plain, text},
+    text::Span,
+    tree::Node,
+};
+use crate::{diagnostic::Message, validate::fargate_size};
+
+/// What a service has without limits, in CPU units and MiB: the smallest size of Fargate.
+const SMALLEST: (i64, i64) = (256, 512);
+
+/// The units of sizes in bytes (<https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-byte-values>).
+const UNITS: &[(&str, f64)] = &[
+    ("kb", 1024.0),
+    ("mb", 1_048_576.0),
+    ("gb", 1_073_741_824.0),
+    ("k", 1024.0),
+    ("m", 1_048_576.0),
+    ("g", 1_073_741_824.0),
+    ("b", 1.0),
+];
+
+/// What a service may use.
+#[derive(Debug, Default)]
+pub(super) struct Size<'a> {
+    cpu: Option<Node<'a>>,
+    memory: Option<Node<'a>>,
+    reservation: Option<Node<'a>>,
+    /// GPUs, of which only nodes have any.
+    pub(super) gpus: Option<Node<'a>>,
+}
+
+impl<'a> Size<'a> {
+    /// Takes the limits and reservations of a service, in the old form and in the one of `deploy`.
+    pub(super) fn take(
+        section: &mut Section<'a>,
+        deploy: &mut Section<'a>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let mut made = Self {
+            cpu: section.text("cpus"),
+            memory: section.text("mem_limit"),
+            reservation: section.text("mem_reservation"),
+            gpus: None,
+        };
+        let advice = "give deploy.resources.limits.cpus";
+        let shares = [
+            "cpu_shares",
+            "cpu_quota",
+            "cpu_period",
+            "cpu_count",
+            "cpuset",
+        ];
+        section.unread(&shares, advice, report);
+        let Some(mut resources) = deploy.section("resources") else {
+            return made;
+        };
+        if let Some(mut limits) = resources.section("limits") {
+            made.cpu = limits.text("cpus").or(made.cpu);
+            made.memory = limits.text("memory").or(made.memory);
+            limits.finish(report);
+        }
+        if let Some(mut reservations) = resources.section("reservations") {
+            let cpu = reservations.text("cpus");
+            made.cpu = made.cpu.or(cpu);
+            made.reservation = reservations.text("memory").or(made.reservation);
+            made.gpus = gpus(&mut reservations, report);
+            reservations.finish(report);
+        }
+        resources.finish(report);
+        made
+    }
+
+    /// Adds the size to a task definition, and what remains of it to its container. What is not a size is added as it is,
+    /// so that its place is rejected.
+    pub(super) fn add(
+        self,
+        span: Span,
+        is_on_fargate: bool,
+        task: &mut Object<'a>,
+        container: &mut Object<'a>,
+    ) -> bool {
+        let units = self.cpu.as_ref().and_then(plain).and_then(cpu_units);
+        let limit = self.memory.as_ref().or(self.reservation.as_ref());
+        let memory = limit.and_then(plain).and_then(mib);
+        let is_assumed = limit.is_none();
+        let wrong =
+            |node: Option<&Node<'a>>, read: Option<i64>| node.filter(|_| read.is_none()).cloned();
+        let cpu = wrong(self.cpu.as_ref(), units);
+        let wrong_memory = wrong(limit, memory);
+        let wanted = (units.unwrap_or(0), memory.unwrap_or(SMALLEST.1));
+        let (units, memory) = if is_on_fargate {
+            fargate_size(wanted.0, wanted.1).unwrap_or(wanted)
+        } else {
+            wanted
+        };
+        let number_text = |value: i64| text(span, value.to_string());
+        if units > 0 || cpu.is_some() {
+            task.put("cpu", cpu.unwrap_or_else(|| number_text(units)));
+        }
+        task.put(
+            "memory",
+            wrong_memory.unwrap_or_else(|| number_text(memory)),
+        );
+        if self.memory.is_some()
+            && let Some(reserved) = self.reservation
+            && let Some(mib) = plain(&reserved).and_then(mib)
+        {
+            container.put("memoryReservation", number(reserved.span, mib));
+        }
+        if let Some(gpus) = self.gpus {
+            let mut one = Object::new(gpus.span);
+            one.put("type", text(gpus.span, "GPU"));
+            let at = gpus.span;
+            one.put("value", gpus);
+            container.put("resourceRequirements", list(at, vec![one.node()]));
+        }
+        is_assumed
+    }
+}
+
+/// Says that a size is assumed.
+pub(super) fn say_assumed(span: Span, name: &str, report: &mut Report<'_>) {
+    let name = name.to_owned();
+    report.say(span, Message::TaskSizeAssumed { name });
+}
+
+/// Returns CPU units: 1024 are a CPU.
+fn cpu_units(text: &str) -> Option<i64> {
+    whole(text.trim().parse::<f64>().ok()? * 1024.0)
+}
+
+/// Returns a size in bytes as MiB, rounded up.
+pub(super) fn mib(text: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase();
+    let unit = UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+    let (unit, size) = unit.copied().unwrap_or(("", 1.0));
+    let amount = text.strip_suffix(unit)?.trim().parse::<f64>().ok()?;
+    whole(amount * size / 1_048_576.0)
+}
+
+/// Returns the next whole number.
+fn whole(value: f64) -> Option<i64> {
+    // The text of a whole number has no decimals.
+    let fits = value.is_finite() && (0.0..1e12).contains(&value);
+    fits.then(|| value.ceil().to_string())?.parse().ok()
+}
+
+/// Takes the number of GPUs, in both forms (<https://docs.docker.com/compose/how-tos/gpu-support/>).
+fn gpus<'a>(reservations: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
+    let mut found = None;
+    for element in reservations.elements("devices").unwrap_or_default() {
+        let capabilities = element.get("capabilities").and_then(Node::elements);
+        let is_gpu = capabilities.is_some_and(|all| all.iter().any(|it| it.text() == Some("gpu")));
+        if is_gpu {
+            let one = || text(element.span, "1");
+            let count = element
+                .get("count")
+                .and_then(super::super::manifest::plain_text);
+            let count = count.filter(|count| count.text() != Some("all"));
+            found = Some(count.unwrap_or_else(one));
+        } else {
+            let advice = "request the device with a device plugin";
+            report.unread(element.span, reservations.path("devices"), advice);
+        }
+    }
+    for element in reservations
+        .elements("generic_resources")
+        .unwrap_or_default()
+    {
+        let spec = element.get("discrete_resource_spec");
+        let kind = spec.and_then(|spec| spec.get("kind")).and_then(Node::text);
+        let value = spec.and_then(|spec| spec.get("value"));
+        match (kind, value.and_then(super::super::manifest::plain_text)) {
+            (Some("gpus" | "gpu" | "GPU"), Some(value)) => found = Some(value),
+            _ => {
+                let advice = "request the device with a device plugin";
+                let path = reservations.path("generic_resources");
+                report.unread(element.span, path, advice);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read() {
+        let table = [
+            ("512M", Some(512)),
+            ("512m", Some(512)),
+            ("2Gb", Some(2048)),
+            ("1.5g", Some(1536)),
+            ("1048577", Some(2)),
+            ("1024k", Some(1)),
+            ("100b", Some(1)),
+            ("lots", None),
+            ("-1g", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(mib(text), expected, "{text}");
+        }
+        assert_eq!(cpu_units("0.5"), Some(512));
+        assert_eq!(cpu_units("0.3"), Some(308));
+        assert_eq!(cpu_units("half"), None);
+        assert_eq!(cpu_units("1e300"), None);
+    }
+}
