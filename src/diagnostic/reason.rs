@@ -564,7 +564,7 @@ reasons! {
         TaskLimitPerContainer => "each container is limited to the size of the task, but their sum is not", "give each container memory and cpu of its own";
         TaskMetadataEndpointAbsent { name } => "{name} does not exist in Kubernetes", "change the code that reads this variable; the hostname is usually the name of the pod";
         TaskRequestRepeated => "the same RunTask request is given again, and its tasks run once", "raise count to run more tasks, or remove the copy";
-        TaskSizeAssumed { name } => "no limit is given for {name}, so its tasks have 0.25 vCPU and 512 MiB, the smallest size of Fargate", "give deploy.resources.limits";
+        TaskSizeAssumed { names } => "no limit of memory is given for {names}, so that a task has 512 MiB", "give deploy.resources.limits.memory";
         TestTrafficNeedsGateway => "test traffic by header is not routed", "test the new revision through a second service";
         TmpfsOptionsIgnored { value } => "tmpfs option {value} cannot be set", "remove it; the directory belongs to root, and every user can write in it and execute its files";
         TrustPolicyMustAllowCluster { role, actions, principal } => "the trust policy of {role} must allow the cluster", "allow {actions} for {principal}, in addition to what ECS needs while it still runs tasks with the role";

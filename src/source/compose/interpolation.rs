@@ -40,9 +40,10 @@ fn interpolated(text: &str, report: &mut Report<'_>, depth: usize) -> String {
             made.push('$');
             rest = after;
         } else if let Some(inside) = rest.strip_prefix('{') {
+            // What is not closed stays as it is, up to the end.
             let Some(end) = closing(inside) else {
                 made.push('$');
-                continue;
+                break;
             };
             let expression = inside.get(..end).unwrap_or_default();
             made.push_str(&value(expression, report, depth));

@@ -45,17 +45,18 @@ pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
     let mut resources = Vec::new();
     if let Ok(mut top) = Section::of(String::new(), tree) {
         let services = top.section("services");
-        let project = Project::take(&mut top, &mut report);
+        let mut project = Project::take(&mut top, &mut report);
         top.finish(&mut report);
         if let Some(mut services) = services {
             for member in services.take_all() {
                 let path = services.path(&member.key);
                 let name = super::manifest::text(member.key_span, member.key);
                 if let Ok(section) = Section::of(path, member.value) {
-                    resources.extend(service::requests(&project, name, section, &mut report));
+                    resources.extend(service::requests(&mut project, name, section, &mut report));
                 }
             }
         }
+        project.finish(&mut report);
     }
     report.finish(root.span, resources)
 }

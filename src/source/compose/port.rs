@@ -1,7 +1,9 @@
 //! The ports of a service (<https://github.com/compose-spec/compose-spec/blob/main/05-services.md#ports>).
 
+use std::collections::BTreeMap;
+
 use super::super::{
-    manifest::{Object, Report, Section, boolean, list, number, plain, text},
+    manifest::{Object, Report, Section, boolean, list, plain, text, whole},
     text::Span,
     tree::Node,
 };
@@ -26,6 +28,8 @@ struct Port {
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     all: Vec<Port>,
+    /// The place of each number and protocol.
+    places: BTreeMap<(String, String), usize>,
 }
 
 impl Ports {
@@ -72,8 +76,9 @@ impl Ports {
     }
 
     fn add(&mut self, number: &str, protocol: &str, span: Span, is_web: bool) {
-        let is_same = |port: &&mut Port| port.number == number && port.protocol == protocol;
-        match self.all.iter_mut().find(is_same) {
+        let key = (number.to_owned(), protocol.to_owned());
+        let place = *self.places.entry(key).or_insert(self.all.len());
+        match self.all.get_mut(place) {
             Some(port) => port.is_web |= is_web,
             None => self.all.push(Port {
                 number: number.to_owned(),
@@ -95,11 +100,7 @@ impl Ports {
             } else {
                 "containerPort"
             };
-            let value = match port.number.parse::<u32>() {
-                Ok(value) => number(span, value),
-                Err(_) => text(span, port.number.clone()),
-            };
-            made.put(key, value);
+            made.put(key, whole(span, &port.number));
             made.put("protocol", text(span, port.protocol.clone()));
             if port.has_name() {
                 made.put("name", text(span, port.name()));
@@ -114,7 +115,7 @@ impl Ports {
         let first = self.all.iter().find(|port| port.has_name())?;
         let span = name.span;
         let mut client = Object::new(span);
-        client.put("port", number(span, &first.number));
+        client.put("port", whole(span, &first.number));
         client.put("dnsName", name.clone());
         let mut service = Object::new(span);
         service.put("portName", text(span, first.name()));
@@ -142,7 +143,7 @@ impl Ports {
         let mut made = Object::new(port.span);
         made.put("type", text(port.span, "alb"));
         made.put("containerName", container.clone());
-        made.put("containerPort", number(port.span, &port.number));
+        made.put("containerPort", whole(port.span, &port.number));
         Some(made.node())
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::super::{
     manifest::{Report, Section},
+    text::Span,
     tree::Node,
 };
+use crate::diagnostic::Message;
 
 /// The parts of a file that services refer to.
 #[derive(Debug, Default)]
@@ -15,12 +17,18 @@ pub(super) struct Project<'a> {
     pub(super) cluster: Option<Node<'a>>,
     /// The IDs of file systems, by the names of the volumes that are made already.
     pub(super) file_systems: BTreeMap<String, Node<'a>>,
+    /// The services without a limit of memory.
+    assumed: Vec<String>,
+    span: Span,
 }
 
 impl<'a> Project<'a> {
     /// Takes what is not a service.
     pub(super) fn take(top: &mut Section<'a>, report: &mut Report<'_>) -> Self {
-        let mut made = Self::default();
+        let mut made = Self {
+            span: top.span,
+            ..Self::default()
+        };
         made.name = top
             .text("name")
             .and_then(|node| node.text().map(str::to_owned));
@@ -79,6 +87,25 @@ impl<'a> Project<'a> {
         );
         drop_extensions(&mut volume);
         volume.finish(report);
+    }
+
+    /// Notes whether the memory of a service is assumed.
+    pub(super) fn assume(&mut self, is_assumed: bool, name: &Node<'a>) {
+        if is_assumed {
+            if self.assumed.is_empty() {
+                self.span = name.span;
+            }
+            self.assumed
+                .push(name.text().unwrap_or_default().to_owned());
+        }
+    }
+
+    /// Says for which services memory is assumed.
+    pub(super) fn finish(self, report: &mut Report<'_>) {
+        if !self.assumed.is_empty() {
+            let names = self.assumed.join(", ");
+            report.say(self.span, Message::TaskSizeAssumed { names });
+        }
     }
 
     /// Returns the namespace in which services find each other.

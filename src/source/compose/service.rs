@@ -10,7 +10,7 @@ use super::{
     linux,
     port::Ports,
     project::{Project, drop_extensions},
-    size::{Size, say_assumed},
+    size::Size,
     volume::Volumes,
 };
 
@@ -75,7 +75,7 @@ const UNREAD: &[(&[&str], &str)] = &[
 
 /// Returns the task definition and the service.
 pub(super) fn requests<'a>(
-    project: &Project<'a>,
+    project: &mut Project<'a>,
     name: Node<'a>,
     mut section: Section<'a>,
     report: &mut Report<'_>,
@@ -91,7 +91,7 @@ pub(super) fn requests<'a>(
     let is_global = deploy.peek("mode").and_then(plain) == Some("global");
     deployment::add(&mut spec, &mut section, &mut deploy, report);
     let ports = Ports::take(&mut section, report);
-    let (task, needs_node) = task_definition(
+    let task = task_definition(
         project,
         &name,
         &mut section,
@@ -100,7 +100,7 @@ pub(super) fn requests<'a>(
         is_global,
         report,
     );
-    let launch_type = if needs_node { "EC2" } else { "FARGATE" };
+    let launch_type = if task.needs_node { "EC2" } else { "FARGATE" };
     spec.put("launchType", text(span, launch_type));
     spec.maybe(
         "serviceConnectConfiguration",
@@ -121,7 +121,8 @@ pub(super) fn requests<'a>(
     }
     deploy.finish(report);
     section.finish(report);
-    vec![task, resource(name, spec.node())]
+    project.assume(task.is_assumed, &name);
+    vec![task.node, resource(name, spec.node())]
 }
 
 /// Returns the service as an `EcsService`.
@@ -137,7 +138,16 @@ fn resource<'a>(name: Node<'a>, spec: Node<'a>) -> Node<'a> {
     made.node()
 }
 
-/// Returns the task definition, and whether Fargate cannot run it.
+/// The task definition of a service.
+struct TaskDefinition<'a> {
+    node: Node<'a>,
+    /// Whether Fargate cannot run it.
+    needs_node: bool,
+    /// Whether the file does not say how much memory it has.
+    is_assumed: bool,
+}
+
+/// Returns the task definition.
 fn task_definition<'a>(
     project: &Project<'a>,
     name: &Node<'a>,
@@ -146,7 +156,7 @@ fn task_definition<'a>(
     ports: &Ports,
     is_global: bool,
     report: &mut Report<'_>,
-) -> (Node<'a>, bool) {
+) -> TaskDefinition<'a> {
     let span = name.span;
     let mut one = Object::new(span);
     one.put("name", name.clone());
@@ -165,9 +175,7 @@ fn task_definition<'a>(
         "requiresCompatibilities",
         list(span, vec![text(span, launch_type)]),
     );
-    if size.add(span, !needs_node, &mut task, &mut one) {
-        say_assumed(span, name.text().unwrap_or_default(), report);
-    }
+    let is_assumed = size.add(span, !needs_node, &mut task, &mut one);
     task.maybe("runtimePlatform", platform(section));
     if needs.execution_role {
         let role = format!("{}.ExecutionRole", name.text().unwrap_or_default());
@@ -175,7 +183,11 @@ fn task_definition<'a>(
     }
     task.put("containerDefinitions", list(span, vec![one.node()]));
     task.elements("volumes", volumes.volumes);
-    (task.node(), needs_node)
+    TaskDefinition {
+        node: task.node(),
+        needs_node,
+        is_assumed,
+    }
 }
 
 /// Takes the platform, such as `linux/arm64`.

@@ -5,7 +5,7 @@ use super::super::{
     text::Span,
     tree::Node,
 };
-use crate::{diagnostic::Message, validate::fargate_size};
+use crate::validate::fargate_size;
 
 /// What a service has without limits, in CPU units and MiB: the smallest size of Fargate.
 const SMALLEST: (i64, i64) = (256, 512);
@@ -73,7 +73,7 @@ impl<'a> Size<'a> {
     }
 
     /// Adds the size to a task definition, and what remains of it to its container. What is not a size is added as it is,
-    /// so that its place is rejected.
+    /// so that its place is rejected. Returns whether the memory is assumed.
     pub(super) fn add(
         self,
         span: Span,
@@ -118,12 +118,6 @@ impl<'a> Size<'a> {
         }
         is_assumed
     }
-}
-
-/// Says that a size is assumed.
-pub(super) fn say_assumed(span: Span, name: &str, report: &mut Report<'_>) {
-    let name = name.to_owned();
-    report.say(span, Message::TaskSizeAssumed { name });
 }
 
 /// Returns CPU units: 1024 are a CPU.

@@ -295,8 +295,7 @@ fn what_the_file_does_not_say_is_asked_for() {
     let (_, findings) = expanded("services: {web: {build: ., environment: {A: '${B}'}}}\n");
     let expected = [
         "ManifestValuesOpen: the file does not say B, web.image, so placeholders stand for them",
-        "TaskSizeAssumed: no limit is given for web, so its tasks have 0.25 vCPU and 512 MiB, the smallest size of \
-         Fargate",
+        "TaskSizeAssumed: no limit of memory is given for web, so that a task has 512 MiB",
     ];
     for expected in expected {
         assert!(findings.iter().any(|it| it == expected), "{findings:#?}");

@@ -1,5 +1,7 @@
 //! The volumes of a service (<https://github.com/compose-spec/compose-spec/blob/main/05-services.md#volumes>).
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{
         manifest::{Object, Report, Section, boolean, is_true, plain, text},
@@ -21,7 +23,7 @@ pub(super) struct Volumes<'a> {
     pub(super) mount_points: Vec<Node<'a>>,
     /// Whether one is a directory of the node.
     pub(super) needs_node: bool,
-    names: Vec<String>,
+    names: BTreeSet<String>,
 }
 
 /// A mount as a file writes it.
@@ -107,10 +109,9 @@ impl<'a> Volumes<'a> {
     }
 
     fn volume(&mut self, name: &str, span: Span, source: Option<(&'static str, Node<'a>)>) {
-        if self.names.iter().any(|known| known == name) {
+        if !self.names.insert(name.to_owned()) {
             return;
         }
-        self.names.push(name.to_owned());
         let mut made = Object::new(span);
         made.put("name", text(span, name.to_owned()));
         if let Some((key, source)) = source {

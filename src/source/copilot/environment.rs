@@ -1,6 +1,8 @@
 //! Merges the members of an environment into those of a manifest
 //! (<https://aws.github.io/copilot-cli/docs/manifest/lb-web-service/#environments>).
 
+use std::collections::BTreeMap;
+
 use super::super::{
     manifest::Report,
     placeholder::{Fill, filled},
@@ -64,12 +66,18 @@ pub(super) fn chosen<'a>(root: &Node<'a>, report: &mut Report<'_>) -> Node<'a> {
 /// Merges an object into another, as deep as both have objects. The parser limits the depth. A list replaces a list.
 fn merge<'a>(base: &mut Node<'a>, overlay: &Node<'a>) {
     if let (Value::Object(members), Value::Object(others)) = (&mut base.value, &overlay.value) {
-        for other in others {
-            if matches!(other.value.value, Value::Null) {
-                continue;
-            }
+        let is_set = |it: &&Member<'a>| !matches!(it.value.value, Value::Null);
+        let replacing = others.iter().filter(|it| replaces(&it.key));
+        for other in replacing.filter(is_set) {
             members.retain(|member| !is_replaced(&member.key, &other.key));
-            match members.iter_mut().find(|member| member.key == other.key) {
+        }
+        let places = members.iter().enumerate();
+        let places: BTreeMap<String, usize> = places
+            .map(|(place, member)| (member.key.to_string(), place))
+            .collect();
+        for other in others.iter().filter(is_set) {
+            let place = places.get(&*other.key);
+            match place.and_then(|place| members.get_mut(*place)) {
                 Some(member) => merge(&mut member.value, &other.value),
                 None => members.push(Member::clone(other)),
             }
@@ -77,6 +85,11 @@ fn merge<'a>(base: &mut Node<'a>, overlay: &Node<'a>) {
     } else {
         base.clone_from(overlay);
     }
+}
+
+/// Whether a member may replace others.
+fn replaces(key: &str) -> bool {
+    EITHER.iter().any(|group| group.contains(&key)) || SCALING.contains(&key)
 }
 
 /// Whether a member goes when another one is set.

@@ -1,10 +1,10 @@
 //! What load balancers reach of a task, and by which ports containers are reached at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, number, plain, text},
+        manifest::{Object, Report, Section, list, plain, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -21,6 +21,9 @@ pub(super) const TARGET: &str = "target";
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     by_container: BTreeMap<String, Vec<Port>>,
+    /// The first container that has a port.
+    owners: BTreeMap<String, String>,
+    known: BTreeSet<(String, String)>,
     /// The container and the port that have the name [`TARGET`].
     target: Option<(String, String)>,
 }
@@ -36,9 +39,12 @@ impl Ports {
     fn add(&mut self, container: &str, port: &Node<'_>) {
         let Some(written) = plain(port) else { return };
         let (number, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
-        let ports = self.by_container.entry(container.to_owned()).or_default();
-        if !ports.iter().any(|port| port.number == number) {
-            ports.push(Port {
+        let key = (container.to_owned(), number.to_owned());
+        if self.known.insert(key) {
+            let owner = self.owners.entry(number.to_owned());
+            owner.or_insert_with(|| container.to_owned());
+            let ports = self.by_container.entry(container.to_owned());
+            ports.or_default().push(Port {
                 number: number.to_owned(),
                 // A load balancer ends TLS itself.
                 protocol: protocol.to_ascii_lowercase().replace("tls", "tcp"),
@@ -55,10 +61,7 @@ impl Ports {
 
     /// Returns the container that has a port.
     fn container_of(&self, number: &str) -> Option<&str> {
-        let mut all = self.by_container.iter();
-        let has = |ports: &[Port]| ports.iter().any(|port| port.number == number);
-        let found = all.find(|(_, ports)| has(ports))?;
-        Some(found.0)
+        self.owners.get(number).map(String::as_str)
     }
 
     /// Names the port to which Service Connect sends.
@@ -72,7 +75,7 @@ impl Ports {
         let ports = ports.map(Vec::as_slice).unwrap_or_default();
         let made = ports.iter().map(|port| {
             let mut made = Object::new(port.span);
-            made.put("containerPort", number(port.span, &port.number));
+            made.put("containerPort", whole(port.span, &port.number));
             made.put("protocol", text(port.span, port.protocol.clone()));
             let is_target =
                 |(of, target): &&(String, String)| of == container && *target == port.number;
@@ -236,43 +239,32 @@ fn more<'a>(
     }
 }
 
-/// Takes where a rule sends requests. A port that no container has is one of the container that the rule names, or of the
-/// main one.
+/// Takes where a rule sends requests: to a port of the container that it names, or of the one that has the port, or of the
+/// main one. The listener of a Network Load Balancer sends to its own port if no other is named.
 fn rule_of<'a>(
     workload: &Workload<'a>,
     kind: &'static str,
     section: &mut Section<'a>,
     made: &mut Exposure<'a>,
 ) -> Option<Rule<'a>> {
-    let own = "target_container";
-    let container = section
-        .text(own)
-        .or_else(|| section.text("targetContainer"));
-    let container = container.as_ref().and_then(Node::text);
+    let named = section.text("target_container");
+    let named = named.or_else(|| section.text("targetContainer"));
     let listener = section.text("port");
     let target = section.text("target_port");
-    let target = target.or_else(|| listener.clone().filter(|_| kind == "nlb"));
-    let named = container.map(str::to_owned);
-    let has_own_target = section.has(own) || target.is_some();
-    let container = named.unwrap_or_else(|| {
-        let number = target
-            .as_ref()
-            .and_then(Node::text)
-            .filter(|_| has_own_target);
-        let number = number.map(|it| it.split('/').next().unwrap_or(it));
-        let of = number.and_then(|number| made.ports.container_of(number));
-        of.unwrap_or(&workload.name).to_owned()
-    });
-    // The listener of a Network Load Balancer reaches the port of a container that it names.
-    let first = made.ports.of(&container).map(str::to_owned);
-    let port = match target {
-        Some(target) => {
-            made.ports.add(&container, &target);
-            let written = target.text().unwrap_or_default();
-            written.split('/').next().unwrap_or(written).to_owned()
+    let target = target.or_else(|| listener.filter(|_| kind == "nlb"));
+    let number = target.as_ref().and_then(Node::text);
+    let number = number.map(|written| written.split('/').next().unwrap_or(written).to_owned());
+    let container = match named.as_ref().and_then(Node::text) {
+        Some(named) => named.to_owned(),
+        None => {
+            let owner = number.as_deref().and_then(|it| made.ports.container_of(it));
+            owner.unwrap_or(&workload.name).to_owned()
         }
-        None => first?,
     };
+    if let Some(target) = &target {
+        made.ports.add(&container, target);
+    }
+    let port = number.or_else(|| made.ports.of(&container).map(str::to_owned))?;
     Some(Rule {
         kind,
         container,
@@ -300,7 +292,7 @@ impl<'a> Rule<'a> {
         let mut made = Object::new(span);
         made.put("type", text(span, self.kind));
         made.put("containerName", name_at(span, &self.container));
-        made.put("containerPort", number(span, &self.port));
+        made.put("containerPort", whole(span, &self.port));
         if self.kind == "alb" {
             let path = self.path.map(|path| {
                 let written = path.text().unwrap_or_default();
@@ -324,7 +316,7 @@ impl<'a> Rule<'a> {
         let mut made = Object::new(span);
         made.put("targetGroupArn", name_at(span, arn));
         made.put("containerName", name_at(span, &self.container));
-        made.put("containerPort", number(span, &self.port));
+        made.put("containerPort", whole(span, &self.port));
         list(span, vec![made.node()])
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, number, plain, text},
+        manifest::{Object, Report, Section, list, number, plain, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -102,17 +102,10 @@ fn bounds<'a>(range: &Node<'a>) -> (Option<Node<'a>>, Option<Node<'a>>) {
     let written = plain(range).and_then(|text| text.split_once('-'));
     match written {
         Some((least, most)) => {
-            let bound = |text: &str| number_or_text(range.span, text.trim());
+            let bound = |text: &str| whole(range.span, text.trim());
             (Some(bound(least)), Some(bound(most)))
         }
         None => (Some(range.clone()), Some(range.clone())),
-    }
-}
-
-fn number_or_text<'a>(span: Span, written: &str) -> Node<'a> {
-    match written.parse::<u32>() {
-        Ok(value) => number(span, value),
-        Err(_) => text(span, written.to_owned()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, list, number, plain, text},
+        manifest::{Object, Report, Section, boolean, is_true, list, number, plain, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -224,7 +224,7 @@ fn service_connect<'a>(
     made.put("namespace", text(span, workload.namespace()));
     if let Some(port) = port {
         let mut client = Object::new(span);
-        client.put("port", number(span, port));
+        client.put("port", whole(span, port));
         let name = alias.unwrap_or_else(|| text(span, workload.name.clone()));
         client.put("dnsName", name);
         let mut service = Object::new(span);
@@ -243,6 +243,6 @@ fn registry<'a>(workload: &Workload<'a>, port: &str) -> Node<'a> {
     let mut made = Object::new(span);
     let arn = workload.arn("servicediscovery", &format!("service/{}", workload.name));
     made.put("registryArn", text(span, arn));
-    made.put("port", number(span, port));
+    made.put("port", whole(span, port));
     list(span, vec![made.node()])
 }

@@ -7,7 +7,7 @@ mod section;
 mod time;
 mod words;
 
-pub(in crate::source) use object::{Object, boolean, list, number, text};
+pub(in crate::source) use object::{Object, boolean, list, number, text, whole};
 pub(in crate::source) use report::Report;
 pub(in crate::source) use section::{Section, is_true, plain, plain_text};
 pub(in crate::source) use time::seconds;

@@ -81,6 +81,14 @@ pub(in crate::source) fn number<'a>(span: Span, number: impl Display) -> Node<'a
     }
 }
 
+/// Returns a whole number, or the text if it is not one, so that its place is rejected.
+pub(in crate::source) fn whole<'a>(span: Span, written: &str) -> Node<'a> {
+    match written.parse::<u32>() {
+        Ok(value) => number(span, value),
+        Err(_) => text(span, written.to_owned()),
+    }
+}
+
 /// Returns `true` or `false`.
 pub(in crate::source) fn boolean<'a>(span: Span, boolean: bool) -> Node<'a> {
     Node {

@@ -13,6 +13,7 @@ use crate::diagnostic::Message;
 struct Named {
     span: Span,
     paths: Vec<String>,
+    known: BTreeSet<String>,
 }
 
 /// What was found while a file was read.
@@ -117,8 +118,9 @@ fn add(all: &mut BTreeMap<&'static str, Named>, span: Span, path: String, advice
     let named = all.entry(advice).or_insert_with(|| Named {
         span,
         paths: Vec::new(),
+        known: BTreeSet::new(),
     });
-    if !named.paths.contains(&path) {
+    if named.known.insert(path.clone()) {
         named.paths.push(path);
     }
 }
