@@ -110,6 +110,7 @@ impl<'v> Report<'v> {
             resources,
             findings: self.findings,
             names: self.names,
+            is_part: false,
         }
     }
 }
