@@ -5,7 +5,8 @@ use super::{
         manifest::{
             Object, Report, Section, boolean, is_true, number, plain, seconds, text, words,
         },
-        tree::{Node, Value},
+        placeholder::filled,
+        tree::Node,
     },
     environment::environment,
     health_check::health_check,
@@ -15,6 +16,14 @@ use super::{
 
 /// Log drivers that Fargate has.
 const DRIVERS_OF_FARGATE: &[&str] = &["awslogs", "awsfirelens", "splunk"];
+
+/// What is around a container.
+#[derive(Debug)]
+pub(super) struct Around<'s, 'a> {
+    pub(super) name: &'s Node<'a>,
+    pub(super) project: &'s str,
+    pub(super) ports: &'s Ports,
+}
 
 /// What a container needs of its task.
 #[derive(Debug, Default)]
@@ -28,18 +37,19 @@ pub(super) struct Needs {
 /// Adds the members of a container that are about its program.
 pub(super) fn add<'a>(
     made: &mut Object<'a>,
-    name: &Node<'a>,
+    around: &Around<'_, 'a>,
     section: &mut Section<'a>,
-    ports: &Ports,
     report: &mut Report<'_>,
 ) -> Needs {
     let mut needs = Needs::default();
-    let open = format!("{}.image", name.text().unwrap_or_default());
-    made.put("image", image(section, &open, report));
+    let open = format!("{}.image", around.name.text().unwrap_or_default());
+    let image = image(section, &open, report);
+    needs.execution_role = is_in_ecr(&image, report);
+    made.put("image", image);
     made.maybe("command", command(section, "command"));
     made.maybe("entryPoint", command(section, "entrypoint"));
     made.elements("environment", environment(section, report));
-    made.elements("portMappings", ports.mappings());
+    made.elements("portMappings", around.ports.mappings());
     made.maybe("healthCheck", health_check(section, report));
     made.maybe("user", section.text("user"));
     made.maybe("workingDirectory", section.text("working_dir"));
@@ -63,6 +73,23 @@ pub(super) fn add<'a>(
             number(node.span, seconds.ceil())
         }),
     );
+    network(made, section, &mut needs);
+    let labels = labels(section);
+    if !labels.is_empty() {
+        made.put("dockerLabels", labels.node());
+    }
+    if let Some(arn) = section.text("x-aws-pull_credentials") {
+        let mut credentials = Object::new(arn.span);
+        credentials.put("credentialsParameter", arn);
+        made.put("repositoryCredentials", credentials.node());
+        needs.execution_role = true;
+    }
+    logging(made, section, around, &mut needs, report);
+    needs
+}
+
+/// Adds how a container finds others.
+fn network<'a>(made: &mut Object<'a>, section: &mut Section<'a>, needs: &mut Needs) {
     for (key, name) in [("dns", "dnsServers"), ("dns_search", "dnsSearchDomains")] {
         let one = section.text(key).map(|node| vec![node]);
         let all = one.or_else(|| section.elements(key));
@@ -77,18 +104,12 @@ pub(super) fn add<'a>(
         host.node()
     });
     made.elements("extraHosts", hosts.collect());
-    let labels = labels(section);
-    if !labels.is_empty() {
-        made.put("dockerLabels", labels.node());
-    }
-    if let Some(arn) = section.text("x-aws-pull_credentials") {
-        let mut credentials = Object::new(arn.span);
-        credentials.put("credentialsParameter", arn);
-        made.put("repositoryCredentials", credentials.node());
-        needs.execution_role = true;
-    }
-    logging(made, section, &mut needs, report);
-    needs
+}
+
+/// Whether the image is in a private registry of ECR, from which Fargate pulls with the execution role.
+fn is_in_ecr(image: &Node<'_>, report: &Report<'_>) -> bool {
+    let written = image.text().unwrap_or_default();
+    filled(written.into(), &report.values.fill).contains(".dkr.ecr.")
 }
 
 /// Takes the image: its name, or a placeholder for one that is built.
@@ -119,6 +140,7 @@ fn labels<'a>(section: &mut Section<'a>) -> Object<'a> {
 fn logging<'a>(
     made: &mut Object<'a>,
     section: &mut Section<'a>,
+    around: &Around<'_, 'a>,
     needs: &mut Needs,
     report: &mut Report<'_>,
 ) {
@@ -154,15 +176,18 @@ fn logging<'a>(
     let is_of_fargate = DRIVERS_OF_FARGATE.contains(&&*name);
     needs.node |= !is_of_fargate;
     needs.execution_role |= is_of_fargate;
-    if name == "awslogs" && !all.has("awslogs-region") {
-        let region = report.values.region().to_owned();
-        all.put(
-            "awslogs-region",
-            Node {
-                value: Value::String(region.into()),
-                span,
-            },
-        );
+    if name == "awslogs" {
+        let group = format!("/docker-compose/{}", around.project);
+        let assumed = [
+            ("awslogs-group", group),
+            ("awslogs-region", report.values.region().to_owned()),
+            ("awslogs-stream-prefix", around.project.to_owned()),
+        ];
+        for (key, value) in assumed {
+            if !all.has(key) {
+                all.put(key, text(span, value));
+            }
+        }
     }
     let mut configuration = Object::new(span);
     configuration.put("logDriver", text(span, name));

@@ -160,7 +160,12 @@ fn task_definition<'a>(
     let span = name.span;
     let mut one = Object::new(span);
     one.put("name", name.clone());
-    let needs = container::add(&mut one, name, section, ports, report);
+    let around = container::Around {
+        name,
+        project: project.namespace(),
+        ports,
+    };
+    let needs = container::add(&mut one, &around, section, report);
     let needs_linux = linux::add(&mut one, section, report);
     let volumes = Volumes::take(project, section, report);
     one.elements("mountPoints", volumes.mount_points);

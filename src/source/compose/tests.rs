@@ -215,7 +215,10 @@ fn members_are_translated() {
         (
             "logging: {options: {awslogs-group: g}}",
             "logConfiguration",
-            r#"{logDriver:"awslogs",options:{awslogs-group:"g",awslogs-region:"eu-west-1"}}"#,
+            concat!(
+                r#"{logDriver:"awslogs",options:{awslogs-group:"g",awslogs-region:"eu-west-1","#,
+                r#"awslogs-stream-prefix:"compose"}}"#
+            ),
         ),
         ("logging: {driver: json-file}", "logConfiguration", "-"),
         ("logging: {driver: syslog}", "launchType", r#""EC2""#),
