@@ -37,9 +37,8 @@ pub(super) fn health_check<'a>(
         Some(test) if test.elements().is_some() => test,
         Some(test) => {
             let at = test.span;
-            let written = match test.value {
-                Value::String(written) => written,
-                _ => return None,
+            let Value::String(written) = test.value else {
+                return None;
             };
             list(at, vec![text(at, "CMD-SHELL"), text(at, written)])
         }

@@ -49,7 +49,8 @@ fn interpolated(text: &str, report: &mut Report<'_>, depth: usize) -> String {
             made.push_str(&value(expression, report, depth));
             rest = inside.get(end + 1..).unwrap_or_default();
         } else {
-            let end = rest.find(|c: char| !is_of_name(c)).unwrap_or(rest.len());
+            let all = rest.len();
+            let end = rest.find(|c: char| !is_of_name(c)).unwrap_or(all);
             let (name, after) = rest.split_at_checked(end).unwrap_or(("", rest));
             if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
                 made.push('$');
@@ -84,8 +85,9 @@ fn is_of_name(c: char) -> bool {
 /// Returns the value of `NAME`, `NAME:-default`, `NAME:?message` or `NAME:+other`.
 fn value(expression: &str, report: &mut Report<'_>, depth: usize) -> String {
     let end = expression.find(|c| !is_of_name(c));
+    let all = expression.len();
     let (name, operator) = expression
-        .split_at_checked(end.unwrap_or(expression.len()))
+        .split_at_checked(end.unwrap_or(all))
         .unwrap_or((expression, ""));
     let (counts_empty, operator) = match operator.strip_prefix(':') {
         Some(operator) => (false, operator),

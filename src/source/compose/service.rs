@@ -187,7 +187,7 @@ fn task_definition<'a>(
         task.put("executionRoleArn", report.open(span, &role));
     }
     task.put("containerDefinitions", list(span, vec![one.node()]));
-    task.elements("volumes", volumes.volumes);
+    task.elements("volumes", volumes.sources);
     TaskDefinition {
         node: task.node(),
         needs_node,

@@ -19,7 +19,7 @@ const IN_MEMORY: &str = "the directory is on the disk of the node, and as empty 
 /// The volumes of a task, and where its container has them.
 #[derive(Debug, Default)]
 pub(super) struct Volumes<'a> {
-    pub(super) volumes: Vec<Node<'a>>,
+    pub(super) sources: Vec<Node<'a>>,
     pub(super) mount_points: Vec<Node<'a>>,
     /// Whether one is a directory of the node.
     pub(super) needs_node: bool,
@@ -117,7 +117,7 @@ impl<'a> Volumes<'a> {
         if let Some((key, source)) = source {
             made.put(key, source);
         }
-        self.volumes.push(made.node());
+        self.sources.push(made.node());
     }
 
     fn mount(&mut self, name: &str, target: &str, is_read_only: bool, span: Span) {

@@ -70,7 +70,7 @@ pub(super) fn image_of<'a>(
 }
 
 /// Returns the credentials of a registry.
-pub(super) fn credentials_of<'a>(arn: Node<'a>) -> Node<'a> {
+pub(super) fn credentials_of(arn: Node<'_>) -> Node<'_> {
     let mut made = Object::new(arn.span);
     made.put("credentialsParameter", arn);
     made.node()
@@ -92,7 +92,7 @@ pub(super) fn dependencies<'a>(section: &mut Section<'a>) -> Vec<Node<'a>> {
 }
 
 /// Returns a map as one of texts.
-pub(super) fn texts_of<'a>(mut map: Section<'a>) -> Node<'a> {
+pub(super) fn texts_of(mut map: Section<'_>) -> Node<'_> {
     let mut made = Object::new(map.span);
     for member in map.take_all() {
         let value = super::super::manifest::plain_text(&member.value);

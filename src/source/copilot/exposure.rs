@@ -78,8 +78,8 @@ impl Ports {
             made.put("containerPort", whole(port.span, &port.number));
             made.put("protocol", text(port.span, port.protocol.clone()));
             let is_target =
-                |(of, target): &&(String, String)| of == container && *target == port.number;
-            if self.target.as_ref().filter(is_target).is_some() {
+                |(of, target): &(String, String)| of == container && *target == port.number;
+            if self.target.as_ref().is_some_and(is_target) {
                 made.put("name", text(port.span, TARGET));
             }
             made.node()

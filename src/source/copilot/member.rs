@@ -72,7 +72,7 @@ pub(super) fn secret<'a>(
 }
 
 /// Returns a length of time in seconds; what is not one is returned as it is, so that its place is rejected.
-pub(super) fn duration<'a>(node: Node<'a>) -> Node<'a> {
+pub(super) fn duration(node: Node<'_>) -> Node<'_> {
     match plain(&node).and_then(seconds) {
         Some(seconds) => super::super::manifest::number(node.span, seconds),
         None => node,

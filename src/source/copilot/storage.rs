@@ -135,7 +135,7 @@ fn configuration<'a>(id: Node<'a>, root: Node<'a>, authorization: Node<'a>) -> N
     made.node()
 }
 
-fn authorization<'a>(span: Span, iam: bool, access_point: Option<Node<'a>>) -> Node<'a> {
+fn authorization(span: Span, iam: bool, access_point: Option<Node<'_>>) -> Node<'_> {
     let mut made = Object::new(span);
     made.maybe("accessPointId", access_point);
     let iam = if iam { "ENABLED" } else { "DISABLED" };

@@ -21,7 +21,8 @@ pub(in crate::source) fn seconds(text: &str) -> Option<f64> {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
         let (number, after) = rest.split_at_checked(digits)?;
         let end = after.find(|c: char| c.is_ascii_digit() || c == '.');
-        let (unit, after) = after.split_at_checked(end.unwrap_or_else(|| after.len()))?;
+        let all = after.len();
+        let (unit, after) = after.split_at_checked(end.unwrap_or(all))?;
         let (_, size) = UNITS.iter().find(|(name, _)| *name == unit)?;
         sum += number.parse::<f64>().ok()? * size;
         rest = after;

@@ -7,7 +7,7 @@ use super::{
 
 /// Returns a command as a list. A text is split as a shell does; `None` if its quotes do not match, or if the value is
 /// neither a text nor a list.
-pub(in crate::source) fn words<'a>(node: Node<'a>) -> Option<Node<'a>> {
+pub(in crate::source) fn words(node: Node<'_>) -> Option<Node<'_>> {
     match &node.value {
         Value::List(_) => Some(node),
         Value::String(line) => {
