@@ -377,7 +377,7 @@ reasons! {
         UtilizationNeedsRequests { metric, needed, advice } => "{metric} utilization needs {needed}", "{advice}";
         VolumeNotConfiguredAtLaunch { name } => "volume {name} needs an entry in volumeConfigurations", "add one with managedEBSVolume and this name";
         VpcLatticeUnsupported => "VPC Lattice target groups are not translated", "remove vpcLatticeConfigurations, and use the AWS Gateway API Controller";
-        WholeTemplate { format, or } => "whole {format} templates are not supported yet", "give the Properties of the task definition or service, or the output of describe-services and describe-task-definition{or}";
+        WholeTemplate { format, or } => "whole {format} templates are not supported yet", "give what terraform show -json prints, or the output of describe-services and describe-task-definition{or}";
         WindowsOnFargate => "EKS Fargate runs no Windows containers", "run on nodes";
         WindowsUnsupportedParameter { field } => "{field} is not supported for Windows containers", "remove it, or set operatingSystemFamily to LINUX if the task is for Linux";
         WindowsVersionUnsupported { value } => "EKS has no Windows nodes for {value}", "use Windows Server 2019, 2022 or 2025";

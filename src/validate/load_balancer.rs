@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Container, NetworkMode, Port, Protocol, TaskDefinition, arn::is_one_placeholder,
-    hosts::is_dns_name,
+    Container, NetworkMode, Port, Protocol, TaskDefinition, arn::is_one_placeholder, hosts,
 };
 use crate::{
     crd,
@@ -83,17 +82,13 @@ pub(crate) fn validate_load_balancers(
         if !available {
             sink.report(at.clone(), Message::TargetGroupBindingUnavailable);
         }
-        if balancers
-            .iter()
-            .any(|other| other.target_group_arn == balancer.target_group_arn)
-        {
-            sink.report(
-                at,
-                Message::InvalidValue {
-                    value: balancer.target_group_arn.clone(),
-                    allowed: "each target group can be given once".to_owned(),
-                },
-            );
+        let arn = &balancer.target_group_arn;
+        if balancers.iter().any(|it| it.target_group_arn == *arn) {
+            let message = Message::InvalidValue {
+                value: arn.clone(),
+                allowed: "each target group can be given once".to_owned(),
+            };
+            sink.report(at, message);
         }
         balancers.push(balancer);
     }
@@ -373,7 +368,7 @@ pub(crate) const NO_HOST: &str =
 #[must_use]
 pub(crate) fn is_host(name: &str) -> bool {
     let rest = name.strip_prefix("*.").unwrap_or(name);
-    is_dns_name(rest) && name.len() <= LONGEST_HOST && name.parse::<IpAddr>().is_err()
+    hosts::is_dns_name(rest) && name.len() <= LONGEST_HOST && name.parse::<IpAddr>().is_err()
 }
 
 /// Whether `value` is the second of two allowed words; the first is the default.

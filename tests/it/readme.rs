@@ -17,6 +17,9 @@ const PAGES: &[&str] = &[
     "docs/convert.md",
     "docs/deployments.md",
     "docs/migration.md",
+    "docs/sources-compose.md",
+    "docs/sources-copilot.md",
+    "docs/sources-terraform.md",
     "docs/sources.md",
 ];
 /// Pages with examples.
@@ -27,6 +30,9 @@ const EXAMPLES: &[&str] = &[
     "docs/convert.md",
     "docs/images.md",
     "docs/schedules.md",
+    "docs/sources-compose.md",
+    "docs/sources-copilot.md",
+    "docs/sources-terraform.md",
     "docs/sources.md",
 ];
 

@@ -1,3 +1,5 @@
+//! Tests of templates as a whole, and of their expressions.
+
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 

@@ -1,3 +1,5 @@
+//! Tests of plans and states as a whole.
+
 use std::fmt::Write as _;
 
 use super::{
