@@ -191,11 +191,14 @@ impl<'t, 'a> Plan<'t, 'a> {
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned);
         }
+        let before = self.opened();
         let texts = self.open_texts(resource, attribute, path);
-        match texts.as_slice() {
-            [only] => Some(only.clone()),
-            _ => Some(self.open(&format!("{}.{path}", resource.address))),
+        if let [only] = texts.as_slice() {
+            return Some(only.clone());
         }
+        // None of the placeholders is in the output.
+        self.forget(before);
+        Some(self.open(&format!("{}.{path}", resource.address)))
     }
 
     /// Returns the texts of an argument that is a list.

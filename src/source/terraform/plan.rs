@@ -100,6 +100,16 @@ impl<'t, 'a> Plan<'t, 'a> {
         format!("${{{name}}}")
     }
 
+    /// Returns the placeholders so far.
+    pub(super) fn opened(&self) -> BTreeSet<String> {
+        self.open.clone()
+    }
+
+    /// Takes back the placeholders since then.
+    pub(super) fn forget(&mut self, opened: BTreeSet<String>) {
+        self.open = opened;
+    }
+
     /// Returns the value that was given for an address, or for the name of its placeholder.
     pub(super) fn given(&mut self, address: &str) -> Option<&'t str> {
         let name = placeholder_name(address);
