@@ -112,7 +112,7 @@ mod tests {
             ),
             (r#"{"A": true}"#, Some("A=true")),
             (r#"[{"ParameterKey": "A", "UsePreviousValue": true}]"#, None),
-            (r#"[1]"#, None),
+            ("[1]", None),
         ];
         for (text, expected) in table {
             assert_eq!(parameters(text).as_deref(), expected, "{text}");

@@ -35,6 +35,10 @@ pub(crate) fn service_account(
         // Validation rejects roles in this case.
         Iam::None => {}
     }
+    if role.is_account_open {
+        let value = role.name.clone();
+        notes.report(path.clone(), Message::RoleAccountUnknown { value });
+    }
     trust_policy(cx, role, &name, path, notes);
     objects.push(Object::ServiceAccount(ServiceAccount {
         metadata,
@@ -230,6 +234,7 @@ automountServiceAccountToken: false
         let role = |arn: &str| Role {
             arn: arn.to_owned(),
             name: arn.rsplit('/').next().unwrap_or_default().to_owned(),
+            is_account_open: false,
         };
         for (arn, expected) in [
             (

@@ -16,12 +16,18 @@ pub struct Role {
     pub arn: String,
     /// The last part of its name: `web` for `arn:aws:iam::123456789012:role/teams/web`.
     pub name: String,
+    /// Whether it was given by name and a placeholder stands for its account.
+    pub is_account_open: bool,
 }
 
 impl Role {
     fn of(arn: String) -> Self {
         let name = last_part(&arn);
-        Self { arn, name }
+        Self {
+            arn,
+            name,
+            is_account_open: false,
+        }
     }
 }
 
@@ -84,9 +90,11 @@ fn role_of(
     match read_role(raw, settings) {
         Ok(role) => Some(role),
         Err(Message::RoleNameNeedsAccountId { value }) if !settings.in_cluster => {
-            let role = in_account(&value, ACCOUNT, settings);
-            sink.report(path.clone(), Message::RoleAccountUnknown { value });
-            Some(role)
+            // The translation says so, where the role is used.
+            Some(Role {
+                is_account_open: true,
+                ..in_account(&value, ACCOUNT, settings)
+            })
         }
         Err(message) => {
             sink.report(path.clone(), message);
@@ -127,10 +135,7 @@ pub(crate) fn validate_execution_role(
     }
     match read_role(raw, settings) {
         Ok(role) => Some(role),
-        Err(Message::RoleNameNeedsAccountId { value }) => Some(Role {
-            name: last_part(&value),
-            arn: value,
-        }),
+        Err(Message::RoleNameNeedsAccountId { value }) => Some(Role::of(value)),
         Err(message) => {
             sink.report(path.clone(), message);
             None
@@ -269,7 +274,10 @@ mod tests {
         );
         assert_eq!(
             read("web", &Settings::default()),
-            Err(vec![Reason::RoleAccountUnknown])
+            Ok((
+                "arn:aws:iam::<ACCOUNT_ID>:role/web".to_owned(),
+                "web".to_owned()
+            ))
         );
         let china = Settings {
             aws_account_id: Some("1".to_owned()),

@@ -32,22 +32,22 @@ impl<'t, 'a> Stack<'t, 'a> {
             )));
         };
         let outer = std::mem::take(&mut self.is_assumed);
-        let holds = self.within(name, |stack| stack.holds(&member.value, &Scope::default()))?;
-        if self.is_assumed {
+        let holds = self.within(name, |stack| stack.holds(&member.value, &Scope::default()));
+        // What depends on it is not said too.
+        let is_assumed = std::mem::replace(&mut self.is_assumed, outer);
+        let holds = holds?;
+        if is_assumed {
             let (name, value) = (name.to_owned(), holds.to_string());
             self.say(member.key_span, Message::ConditionAssumed { name, value });
         }
-        // What depends on it is not said too.
-        self.is_assumed = outer;
         self.conditions.insert(name.to_owned(), holds);
         Ok(holds)
     }
 
     /// Returns whether the expression of a condition holds.
     pub(super) fn holds(&mut self, node: &'t Node<'a>, scope: &Scope<'a>) -> Result<bool, Failure> {
-        let only = match node.members() {
-            Some([only]) => only,
-            _ => return self.is_true(node, scope),
+        let Some([only]) = node.members() else {
+            return self.is_true(node, scope);
         };
         match &*only.key {
             "Condition" => match only.value.text() {

@@ -1,6 +1,8 @@
 //! The names of resources that have none. CloudFormation makes them from the stack and the logical ID, and so does this,
 //! without the characters that a deployment appends.
 
+use std::rc::Rc;
+
 use super::{
     super::tree::{Member, Node, Value},
     function::Failure,
@@ -95,14 +97,15 @@ impl<'t, 'a> Resource<'t, 'a> {
 
     /// Returns the family of a service's task definition, if no other service runs it or has its name.
     fn own_family(&self, stack: &mut Stack<'t, 'a>) -> Option<String> {
-        let family = self.family(stack)?;
-        let others = stack.resources();
-        let mut others = others
+        let services = services(stack);
+        let family = services
             .iter()
-            .filter(|it| it.type_ == self.type_ && it.id != self.id);
+            .find(|it| it.id == self.id)?
+            .family
+            .clone()?;
+        let mut others = services.iter().filter(|it| it.id != self.id);
         let is_taken = others.any(|other| {
-            other.family(stack).as_ref() == Some(&family)
-                || other.text("ServiceName", stack).ok().flatten().as_ref() == Some(&family)
+            other.family.as_ref() == Some(&family) || other.name.as_ref() == Some(&family)
         });
         (!is_taken).then_some(family)
     }
@@ -129,6 +132,35 @@ impl<'t, 'a> Resource<'t, 'a> {
             &self.id
         }
     }
+}
+
+/// A service of the template.
+#[derive(Debug)]
+pub(super) struct Service {
+    id: String,
+    /// The family that it runs, if that is known.
+    family: Option<String>,
+    /// The name that the template gives it.
+    name: Option<String>,
+}
+
+/// Returns the services of a template, which are evaluated once.
+fn services(stack: &mut Stack<'_, '_>) -> Rc<[Service]> {
+    if let Some(known) = &stack.services {
+        return Rc::clone(known);
+    }
+    // A name may refer to that of another service.
+    stack.services = Some(Rc::new([]));
+    let all = stack.resources();
+    let services = all.iter().filter(|it| it.type_ == "AWS::ECS::Service");
+    let services = services.map(|it| Service {
+        id: it.id.to_string(),
+        family: it.family(stack),
+        name: it.text("ServiceName", stack).ok().flatten(),
+    });
+    let services: Rc<[Service]> = services.collect();
+    stack.services = Some(Rc::clone(&services));
+    services
 }
 
 /// Returns `web-service` of `WebService`.

@@ -16,6 +16,7 @@ use super::{
     },
     for_each,
     function::{self, Failure},
+    name::Service,
     resource::Resource,
     scope::Scope,
 };
@@ -55,6 +56,8 @@ pub(super) struct Stack<'t, 'a> {
     findings: Vec<(Span, Message)>,
     open: BTreeMap<String, Open>,
     names: BTreeSet<String>,
+    /// The services, once they are known.
+    pub(super) services: Option<Rc<[Service]>>,
     /// The conditions that were evaluated.
     pub(super) conditions: BTreeMap<String, bool>,
     /// Whether the condition that is being evaluated depends on what is open.
@@ -76,6 +79,7 @@ impl<'t, 'a> Stack<'t, 'a> {
             findings: Vec::new(),
             open: BTreeMap::new(),
             names: BTreeSet::new(),
+            services: None,
             conditions: BTreeMap::new(),
             is_assumed: false,
             spent: Size::default(),

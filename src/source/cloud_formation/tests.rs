@@ -345,8 +345,7 @@ fn an_evaluation_ends() {
     let (properties, _) = expanded(&template, &values(&[], &[]));
     assert!(
         properties.contains("it makes too much"),
-        "{:.200}",
-        properties
+        "{properties:.200}"
     );
 }
 
@@ -420,6 +419,24 @@ fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
         assert_eq!(printed, [format!(r#"{{Family:"web",Value:{expected}}}"#)]);
         assert_eq!(expanded.findings, []);
     }
+}
+
+#[test]
+fn hundreds_of_services_without_names_are_named() {
+    let mut template = String::from("Resources:\n");
+    for number in 0..400 {
+        template.push_str(&format!(
+            "  T{number}: {{Type: 'AWS::ECS::TaskDefinition', Properties: {{Family: t{number}}}}}\n  S{number}: {{Type: 'AWS::ECS::Service', Properties: {{TaskDefinition: !Ref T{number}}}}}\n"
+        ));
+    }
+    let root = parse_one("shop.yaml", &template).unwrap().unwrap();
+    let expanded = expand(&root, "shop.yaml", &values(&[], &[]));
+    let printed: Vec<String> = expanded.resources.iter().map(print).collect();
+    assert_eq!(printed.len(), 800);
+    assert_eq!(
+        printed[799],
+        r#"{Type:"AWS::ECS::Service",Properties:{TaskDefinition:"t399",ServiceName:"t399"}}"#
+    );
 }
 
 /// Returns an expression that has a value, in one of several ways that `choices` selects. Adds the parameters that it
