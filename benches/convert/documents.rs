@@ -43,6 +43,31 @@ pub fn input(number: usize) -> Input {
     }
 }
 
+/// Returns the same documents as a template of CloudFormation whose service refers to its task definition.
+pub fn template(input: &Input) -> String {
+    let documents = serde_json::Deserializer::from_str(&input.text).into_iter::<Value>();
+    let mut resources = Map::new();
+    for (number, document) in documents.enumerate() {
+        let mut properties = document.expect("it is JSON");
+        let has = |key: &str| properties.get(key).is_some();
+        let kind = if has("containerDefinitions") {
+            "AWS::ECS::TaskDefinition"
+        } else if has("serviceName") {
+            "AWS::ECS::Service"
+        } else if has("PolicyName") {
+            "AWS::ApplicationAutoScaling::ScalingPolicy"
+        } else {
+            "AWS::ApplicationAutoScaling::ScalableTarget"
+        };
+        if kind == "AWS::ECS::Service" {
+            properties["taskDefinition"] = json!({"Ref": "Resource0"});
+        }
+        let resource = json!({"Type": kind, "Properties": properties});
+        resources.insert(format!("Resource{number}"), resource);
+    }
+    json!({"Resources": resources}).to_string()
+}
+
 fn task_definition(family: &str, fargate: bool, dice: &mut Dice) -> Value {
     let mut containers = vec![main_container(family, fargate, dice)];
     let volume = dice.one_in(3);

@@ -137,11 +137,7 @@ impl Indexed {
         is_foreign: &mut bool,
     ) -> Result<(), SyntaxError> {
         let name = source.name();
-        let stem = Path::new(name)
-            .file_stem()
-            .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
-        let stem = stem.split('.').next().unwrap_or_default();
-        let stem = if stem.starts_with('<') { "stdin" } else { stem };
+        let stem = &*stem(name);
         let mut documents = Documents::new(name, source.text());
         let mut empty = true;
         while let Some(parsed) = documents.next_document()? {
@@ -212,4 +208,14 @@ impl Indexed {
         self.problems.extend(problems);
         expanded.into_list(span)
     }
+}
+
+/// Returns the name of a file without its folder and extensions.
+fn stem(name: &str) -> String {
+    let stem = Path::new(name)
+        .file_stem()
+        .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
+    let stem = stem.split('.').next().unwrap_or_default();
+    let is_stdin = stem.starts_with('<');
+    if is_stdin { "stdin" } else { stem }.to_owned()
 }

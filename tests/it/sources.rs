@@ -1,6 +1,10 @@
 //! The same application in the templates of several tools gives the same objects.
 
-use std::path::Path;
+use std::{
+    env,
+    fs::{self, File},
+    path::Path,
+};
 
 use crate::{diff::diff, program};
 
@@ -41,4 +45,29 @@ fn the_same_application_gives_the_same_objects() {
         let found = converted(&of_template);
         assert!(plain == found, "{target}\n{}", diff(&plain, &found));
     }
+}
+
+#[test]
+fn a_folder_that_has_the_output_is_converted_again() {
+    let folder = env::temp_dir().join(format!("ecs-operator-twice-{}", std::process::id()));
+    let _absent = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the folder is created");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/sources/shop.yaml");
+    fs::copy(example, folder.join("shop.yaml")).expect("the example is there");
+    for target in ["manifests", "resources"] {
+        let mut outputs = Vec::new();
+        for _ in 0..2 {
+            let output = folder.join("out.yaml");
+            let status = program::command(&folder)
+                .args(["convert", ".", "--as", target, "--parameter", "Tag=v7"])
+                .stdout(File::create(&output).expect("the output is created"))
+                .status()
+                .expect("the program starts");
+            assert!(status.success(), "{target}");
+            outputs.push(fs::read_to_string(&output).expect("the output is there"));
+        }
+        assert!(outputs[0].contains("kind:"), "{target}");
+        assert_eq!(outputs[0], outputs[1]);
+    }
+    fs::remove_dir_all(&folder).expect("the folder is removed");
 }

@@ -423,12 +423,12 @@ fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
 
 #[test]
 fn hundreds_of_services_without_names_are_named() {
-    let mut template = String::from("Resources:\n");
-    for number in 0..400 {
-        template.push_str(&format!(
+    let pairs = (0..400).map(|number| {
+        format!(
             "  T{number}: {{Type: 'AWS::ECS::TaskDefinition', Properties: {{Family: t{number}}}}}\n  S{number}: {{Type: 'AWS::ECS::Service', Properties: {{TaskDefinition: !Ref T{number}}}}}\n"
-        ));
-    }
+        )
+    });
+    let template = format!("Resources:\n{}", pairs.collect::<String>());
     let root = parse_one("shop.yaml", &template).unwrap().unwrap();
     let expanded = expand(&root, "shop.yaml", &values(&[], &[]));
     let printed: Vec<String> = expanded.resources.iter().map(print).collect();
