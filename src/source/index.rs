@@ -13,7 +13,7 @@ use super::{
     tree::{Node, SyntaxError},
     values::Values,
 };
-use crate::diagnostic::Message;
+use crate::diagnostic::{Message, Severity};
 
 /// The files of folders that are no ECS documents.
 #[derive(Debug, Default)]
@@ -143,6 +143,7 @@ impl Indexed {
         while let Some(parsed) = documents.next_document()? {
             empty = false;
             let mut scaled = None;
+            // It stands for nothing unless it is named.
             let is_left = self.folder.is_some() && is_read_only_if_named(&parsed.root);
             let expanded = if is_left {
                 None
@@ -165,7 +166,7 @@ impl Indexed {
                 let form = match &found.form {
                     Ok(form) => *form,
                     Err(message) => {
-                        self.is_incomplete = true;
+                        self.is_incomplete |= !is_left;
                         self.problems.push(Problem {
                             source: source.clone(),
                             span: Some(
@@ -188,7 +189,7 @@ impl Indexed {
                 self.entries.push(entry);
             }
             // Only a file without documents is judged, so that others cost nothing.
-            let is_of_others = || is_whole || kind::is_foreign(&parsed.root);
+            let is_of_others = || is_whole || is_left || kind::is_foreign(&parsed.root);
             *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {
@@ -200,6 +201,9 @@ impl Indexed {
     /// Takes what there is to say of a file of another tool, and returns its documents.
     fn take<'a>(&mut self, source: &SourceText, expanded: Expanded<'a>, span: Span) -> Node<'a> {
         self.named.extend(expanded.names.iter().cloned());
+        let mut findings = expanded.findings.iter();
+        let is_error = |message: &Message| message.reason().severity() == Severity::Error;
+        self.is_incomplete |= findings.any(|(_, message)| is_error(message));
         let problems = expanded.findings.iter().map(|(span, message)| Problem {
             source: source.clone(),
             span: Some(source.whole(*span)),

@@ -98,7 +98,7 @@ fn member<'a>(key: &'static str, span: Span, value: Value<'a>) -> Member<'a> {
 /// Returns the `ValueFrom` of a text that is one dynamic reference.
 fn value_from(text: &str, values: &Values) -> Option<String> {
     let inner = text.trim().strip_prefix("{{resolve:")?.strip_suffix("}}")?;
-    if inner.contains('{') {
+    if inner.contains("{{") {
         return None;
     }
     let arn = |service: &str, resource: &str| {
@@ -112,30 +112,40 @@ fn value_from(text: &str, values: &Values) -> Option<String> {
     let (service, rest) = inner.split_once(':')?;
     match service {
         "ssm" | "ssm-secure" => {
-            // A version follows the name.
-            let name = rest.split(':').next().filter(|name| !name.is_empty())?;
-            let slash = if name.starts_with('/') { "" } else { "/" };
-            Some(arn("ssm", &format!("parameter{slash}{name}")))
+            let slash = if rest.starts_with('/') { "" } else { "/" };
+            let named = (!rest.is_empty()).then(|| format!("parameter{slash}{rest}"))?;
+            // A version that follows the name selects it here too.
+            Some(arn("ssm", &named))
         }
         "secretsmanager" => {
-            let (id, options) = match rest.split_once(":SecretString") {
-                Some((id, options)) => (id, options.trim_end_matches(':')),
-                None => (rest.trim_end_matches(':'), ""),
-            };
-            let secret = if id.starts_with("arn:") {
-                id.to_owned()
+            let (secret, options) = secret_and_options(rest)?;
+            let secret = if secret.starts_with("arn:") {
+                secret.to_owned()
             } else {
-                arn("secretsmanager", &format!("secret:{id}"))
+                arn("secretsmanager", &format!("secret:{secret}"))
             };
-            // The key, the stage and the ID of a version; the last two may be missing.
-            let missing = match options.matches(':').count() {
-                0 => 0,
-                given => 3_usize.saturating_sub(given),
-            };
-            Some(format!("{secret}{options}{}", ":".repeat(missing)))
+            // SecretString, which is the only choice, the key, the stage and the ID of a version; each may be missing.
+            let mut options = options.split(':').skip(1);
+            let [key, stage, version] = [(); 3].map(|()| options.next().unwrap_or_default());
+            if [key, stage, version].iter().all(|it| it.is_empty()) {
+                return Some(secret);
+            }
+            Some(format!("{secret}:{key}:{stage}:{version}"))
         }
         _ => None,
     }
+}
+
+/// Splits the secret of a reference, which may be an ARN, from what follows.
+fn secret_and_options(text: &str) -> Option<(&str, &str)> {
+    // The seventh colon of an ARN is the first one after the name.
+    let colons = if text.starts_with("arn:") { 6 } else { 0 };
+    let end = text.match_indices(':').nth(colons);
+    let (secret, options) = match end {
+        Some((at, _)) => (text.get(..at)?, text.get(at + 1..)?),
+        None => (text, ""),
+    };
+    (!secret.is_empty()).then_some((secret, options))
 }
 
 #[cfg(test)]
@@ -155,7 +165,7 @@ mod tests {
             ("{{resolve:other:/a}}", None),
             (
                 "{{resolve:ssm:/shop/url:3}}",
-                Some("arn:aws:ssm:eu-west-1:111122223333:parameter/shop/url"),
+                Some("arn:aws:ssm:eu-west-1:111122223333:parameter/shop/url:3"),
             ),
             (
                 "{{resolve:ssm-secure:key}}",
@@ -168,6 +178,14 @@ mod tests {
             (
                 "{{resolve:secretsmanager:db:SecretString:password}}",
                 Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:db:password::"),
+            ),
+            (
+                "{{resolve:secretsmanager:prod/db::password}}",
+                Some("arn:aws:secretsmanager:eu-west-1:111122223333:secret:prod/db:password::"),
+            ),
+            (
+                "{{resolve:secretsmanager:arn:aws:secretsmanager:eu-west-1:1:secret:${Db}:SecretString:password}}",
+                Some("arn:aws:secretsmanager:eu-west-1:1:secret:${Db}:password::"),
             ),
             (
                 "{{resolve:secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-Ab12Cd:SecretString:password:AWSPREVIOUS}}",

@@ -29,7 +29,12 @@ pub(super) fn members<'t, 'a>(
     each: &mut dyn FnMut(&mut Stack<'t, 'a>, Repeated<'t, 'a>),
 ) {
     for member in members {
-        let Some([identifier, collection, output]) = of_loop(member) else {
+        let is_loop = member.key.starts_with("Fn::ForEach::");
+        let Some([identifier, collection, output]) = of_loop(member).filter(|_| is_loop) else {
+            if is_loop {
+                stack.fail(member, "it takes an identifier, a collection and an output");
+                continue;
+            }
             each(
                 stack,
                 Repeated {
@@ -41,17 +46,29 @@ pub(super) fn members<'t, 'a>(
             );
             continue;
         };
-        let Value::String(identifier) = &identifier.value else {
+        let (Value::String(identifier), Some(output)) = (&identifier.value, output.members())
+        else {
+            stack.fail(member, "its identifier is a text, and its output an object");
             continue;
         };
-        let collection = stack.node(collection, scope);
-        let elements = collection.as_ref().and_then(Node::elements);
-        for element in elements.unwrap_or_default() {
+        let collection = stack.node(collection, scope).map(|it| it.value);
+        let elements = match collection {
+            Some(Value::List(elements)) => elements,
+            Some(Value::Unresolved(why)) => {
+                stack.say(member.key_span, *why);
+                continue;
+            }
+            _ => {
+                stack.fail(member, "its collection is a list");
+                continue;
+            }
+        };
+        for element in elements {
             if stack.spend_text(0).is_err() {
+                stack.fail(member, "it makes too much");
                 return;
             }
-            let inner = scope.with(identifier.clone(), element.clone());
-            let output = output.members().unwrap_or_default();
+            let inner = scope.with(identifier.clone(), element);
             self::members(stack, output, &inner, each);
         }
     }

@@ -70,10 +70,10 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expand
     let mut stack = Stack::new(root, name, values);
     let mut resources = Vec::new();
     let mut unread: BTreeMap<String, usize> = BTreeMap::new();
-    for resource in stack.resources() {
+    for resource in &*stack.resources() {
         if !resource.is_converted(&mut stack) {
             *unread.entry(resource.type_.to_string()).or_default() += 1;
-        } else if let Some(node) = evaluated(&mut stack, &resource) {
+        } else if let Some(node) = evaluated(&mut stack, resource) {
             resources.push(node);
         }
     }
@@ -102,9 +102,12 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expand
 /// Returns a resource with everything in it evaluated.
 fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> Option<Node<'a>> {
     let properties = resource.node.member("Properties");
-    let mut value = match properties {
-        Some(member) => stack.node(&member.value, &resource.scope)?,
-        None => Node {
+    let condition = resource.node.member("Condition");
+    let at = condition.map_or(resource.node.span, |it| it.value.span);
+    let mut value = match (resource.holds(stack), properties) {
+        (Err(failure), _) => failure.at(at),
+        (Ok(_), Some(member)) => stack.node(&member.value, &resource.scope)?,
+        (Ok(_), None) => Node {
             value: Value::Object(Vec::new()),
             span: resource.node.span,
         },

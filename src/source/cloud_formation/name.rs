@@ -75,21 +75,13 @@ impl<'t, 'a> Resource<'t, 'a> {
     /// Returns the name of the stack, if this is its only resource of the type that has no name; otherwise also the
     /// logical ID. A service is named after its task definition if no other one runs that.
     fn made_name(&self, stack: &mut Stack<'t, 'a>) -> String {
-        let Some(property) = property(&self.type_) else {
-            return String::new();
-        };
         if self.type_ == "AWS::ECS::Service"
             && let Some(family) = self.own_family(stack)
         {
             return family;
         }
-        let others = stack.resources();
-        let mut unnamed = others
-            .iter()
-            .filter(|other| other.type_ == self.type_ && other.property(property).is_none());
-        let is_only = unnamed.next().is_some() && unnamed.next().is_none();
         let stack_name = kebab(&stack.name);
-        if is_only {
+        if stack.unnamed(&self.type_) == 1 {
             return stack_name;
         }
         format!("{stack_name}-{}", kebab(self.id_without_hash()))

@@ -52,10 +52,19 @@ fn not_allowed(name: &str, given: &str, declared: &Node<'_>) -> Option<Failure> 
         return None;
     }
     let all = allowed.elements()?.iter().filter_map(text);
+    let is_secret = declared.get("NoEcho").and_then(text);
+    let is_secret = is_secret.is_some_and(|it| it.eq_ignore_ascii_case("true"));
+    let (value, allowed) = if is_secret {
+        let hidden = "what was given, which NoEcho hides";
+        (hidden.to_owned(), "its AllowedValues".to_owned())
+    } else {
+        (given.to_owned(), all.collect::<Vec<_>>().join(", "))
+    };
+    let name = name.to_owned();
     let message = Message::ParameterNotAllowed {
-        name: name.to_owned(),
-        value: given.to_owned(),
-        allowed: all.collect::<Vec<_>>().join(", "),
+        name,
+        value,
+        allowed,
     };
     Some(Failure::of(message))
 }

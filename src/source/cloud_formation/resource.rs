@@ -9,6 +9,7 @@ use super::{
         tree::{Node, Value},
     },
     for_each::Repeated,
+    function::Failure,
     scope::Scope,
     stack::Stack,
 };
@@ -45,11 +46,20 @@ impl<'t, 'a> Resource<'t, 'a> {
         self.node.get("Properties")?.get(name)
     }
 
-    /// Whether its condition holds, or it has none. One that cannot be evaluated counts as holding: what is wrong with it
-    /// is said where it is used.
+    /// Whether its condition holds, or it has none. One that cannot be evaluated counts as holding, so that the resource
+    /// is rejected for it and not left out.
     pub(super) fn is_made(&self, stack: &mut Stack<'t, 'a>) -> bool {
+        self.holds(stack).unwrap_or(true)
+    }
+
+    /// Returns whether its condition holds, or it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the condition cannot be evaluated.
+    pub(super) fn holds(&self, stack: &mut Stack<'t, 'a>) -> Result<bool, Failure> {
         let condition = self.node.get("Condition").and_then(Node::text);
-        condition.is_none_or(|name| stack.condition(name).unwrap_or(true))
+        condition.map_or(Ok(true), |name| stack.condition(name))
     }
 
     /// Whether it becomes a document.

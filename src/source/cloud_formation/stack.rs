@@ -50,7 +50,11 @@ pub(super) struct Stack<'t, 'a> {
     /// Whether the rest of the template is not there.
     pub(super) is_part: bool,
     resources: Rc<[Resource<'t, 'a>]>,
+    /// Those whose conditions hold, once that is known.
+    made: Option<Rc<[Resource<'t, 'a>]>>,
     by_id: BTreeMap<Cow<'a, str>, usize>,
+    /// How many of each type have no name, once that is known.
+    unnamed: Option<BTreeMap<String, usize>>,
     /// What is being evaluated: a reference to it would not end.
     underway: Vec<String>,
     findings: Vec<(Span, Message)>,
@@ -74,7 +78,9 @@ impl<'t, 'a> Stack<'t, 'a> {
             name: values.stack_name.clone().unwrap_or_else(|| stem(file)),
             is_part: false,
             resources: Rc::new([]),
+            made: None,
             by_id: BTreeMap::new(),
+            unnamed: None,
             underway: Vec::new(),
             findings: Vec::new(),
             open: BTreeMap::new(),
@@ -128,10 +134,31 @@ impl<'t, 'a> Stack<'t, 'a> {
     }
 
     /// Returns the resources whose conditions hold.
-    pub(super) fn resources(&mut self) -> Vec<Resource<'t, 'a>> {
+    pub(super) fn resources(&mut self) -> Rc<[Resource<'t, 'a>]> {
+        if let Some(made) = &self.made {
+            return Rc::clone(made);
+        }
         let all = Rc::clone(&self.resources);
         let here = all.iter().filter(|it| it.is_made(self));
-        here.cloned().collect()
+        let here: Rc<[_]> = here.cloned().collect();
+        self.made = Some(Rc::clone(&here));
+        here
+    }
+
+    /// Returns how many resources of a type have no name of their own.
+    pub(super) fn unnamed(&mut self, type_: &str) -> usize {
+        if self.unnamed.is_none() {
+            let mut unnamed = BTreeMap::new();
+            for resource in &*self.resources() {
+                let property = resource.name_property();
+                if property.is_some_and(|it| resource.property(it).is_none()) {
+                    *unnamed.entry(resource.type_.to_string()).or_insert(0) += 1;
+                }
+            }
+            self.unnamed = Some(unnamed);
+        }
+        let unnamed = self.unnamed.as_ref();
+        unnamed.and_then(|it| it.get(type_).copied()).unwrap_or(0)
     }
 
     /// Returns the resource of a logical ID, whether its condition holds or not.
@@ -227,6 +254,12 @@ impl<'t, 'a> Stack<'t, 'a> {
         if !self.findings.iter().any(|(_, known)| *known == message) {
             self.findings.push((span, message));
         }
+    }
+
+    /// Says that a loop cannot be repeated, whose members are missing then.
+    pub(super) fn fail(&mut self, member: &Member<'a>, problem: &str) {
+        let problem = format!("{}: {problem}", member.key);
+        self.say(member.key_span, Message::TemplateFunctionFailed { problem });
     }
 
     /// Returns what the template stands for.

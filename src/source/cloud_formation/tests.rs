@@ -320,6 +320,53 @@ Resources:
 }
 
 #[test]
+fn what_may_be_missing_is_said() {
+    let sections = "
+Mappings: {M: {a: {Yes: 'false', List: [x]}}}
+Conditions: {HasIt: !Equals [!FindInMap [M, b, Yes], 'true']}
+Resources:
+";
+    let task = |condition: &str| {
+        format!(
+            "  T: {{Type: 'AWS::ECS::TaskDefinition', Condition: {condition}, Properties: {{Family: web}}}}\n"
+        )
+    };
+    for condition in ["HasIt", "Nope"] {
+        let (properties, _) =
+            expanded(&format!("{sections}{}", task(condition)), &values(&[], &[]));
+        assert!(
+            properties.starts_with("<the template does not give"),
+            "{properties}"
+        );
+    }
+    let loops = [
+        (
+            "[N, !FindInMap [M, b, List], {'T${N}': {}}]",
+            "map M has no b with List",
+        ),
+        (
+            "[N, text, {'T${N}': {}}]",
+            "Fn::ForEach::L: its collection is a list",
+        ),
+        (
+            "[N, [a], text]",
+            "Fn::ForEach::L: its identifier is a text, and its output an object",
+        ),
+        (
+            "[N, [a]]",
+            "Fn::ForEach::L: it takes an identifier, a collection and an output",
+        ),
+    ];
+    for (arguments, problem) in loops {
+        let template = format!("{sections}  'Fn::ForEach::L': {arguments}\n");
+        let (_, findings) = expanded(&template, &values(&[], &[]));
+        let expected =
+            format!("TemplateFunctionFailed: the template does not give this value: {problem}");
+        assert_eq!(findings, [expected]);
+    }
+}
+
+#[test]
 fn an_evaluation_ends() {
     let mut loops = String::from("{Type: 'AWS::ECS::Service'}");
     for level in 0..12 {

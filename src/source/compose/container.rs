@@ -46,6 +46,14 @@ pub(super) fn add<'a>(
     let image = image(section, &open, report);
     needs.execution_role = is_in_ecr(&image, report);
     made.put("image", image);
+    let is_empty = |node: &Node<'_>| node.elements() == Some(&[]) || node.text() == Some("");
+    if section.peek("entrypoint").is_some_and(is_empty) {
+        section.unread(
+            &["entrypoint"],
+            "an empty entry point cannot be given: write the program into it, and its arguments into command",
+            report,
+        );
+    }
     made.maybe("command", command(section, "command"));
     made.maybe("entryPoint", command(section, "entrypoint"));
     made.elements("environment", environment(section, report));

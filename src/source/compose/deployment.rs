@@ -36,6 +36,17 @@ pub(super) fn add<'a>(
         "set nodeSelector, affinity or topologySpreadConstraints in spec.kubernetes.pod of the EcsService",
         report,
     );
+    let ends =
+        |node: &Node<'_>| matches!(plain(node), Some("no" | "none" | "false" | "on-failure"));
+    let ends_by_policy = |node: &Node<'_>| node.get("condition").is_some_and(ends);
+    let advice =
+        "a task that ends is always replaced: run what ends with RunTask or a schedule instead";
+    if section.peek("restart").is_some_and(ends) {
+        section.unread(&["restart"], advice, report);
+    }
+    if deploy.peek("restart_policy").is_some_and(ends_by_policy) {
+        deploy.unread(&["restart_policy"], advice, report);
+    }
     let why = "a task that ends is always replaced";
     deploy.unused(&["restart_policy"], why, report);
     section.unused(&["restart"], why, report);

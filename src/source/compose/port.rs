@@ -110,6 +110,11 @@ impl Ports {
         made.collect()
     }
 
+    /// Whether others can reach the service by its name.
+    pub(super) fn is_reached(&self) -> bool {
+        self.all.iter().any(Port::has_name)
+    }
+
     /// Returns the configuration of Service Connect, by which other services find this one by its name.
     pub(super) fn service_connect<'a>(&self, name: &Node<'a>, namespace: &str) -> Option<Node<'a>> {
         let first = self.all.iter().find(|port| port.has_name())?;

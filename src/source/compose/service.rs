@@ -106,6 +106,13 @@ pub(super) fn requests<'a>(
         "serviceConnectConfiguration",
         ports.service_connect(&name, project.namespace()),
     );
+    if !ports.is_reached() {
+        report.unread(
+            span,
+            section.path("expose"),
+            "without a port, nothing reaches the service by its name: give its ports in expose if others do",
+        );
+    }
     let mut kubernetes = Object::new(span);
     let path = section.path("ports");
     kubernetes.maybe("expose", ports.expose(&name, path, report));

@@ -45,6 +45,8 @@ pub(super) fn chosen<'a>(root: &Node<'a>, report: &mut Report<'_>) -> Node<'a> {
     let chosen = report.values.environment.as_deref();
     let section = sections.iter().find(|it| Some(&*it.key) == chosen);
     match (chosen, section) {
+        // It replaces nothing.
+        (_, Some(section)) if matches!(section.value.value, Value::Null) => {}
         (_, Some(section)) => merge(&mut base, &section.value),
         (Some(name), None) if !sections.is_empty() => {
             let name = name.to_owned();

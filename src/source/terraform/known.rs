@@ -245,7 +245,16 @@ impl<'t, 'a> Plan<'t, 'a> {
         }
         let mut texts = Vec::new();
         if is_reference(path) {
-            for referent in self.referents(resource, attribute) {
+            let referents = self.referents(resource, attribute);
+            // With a variable among several, the expression may choose between them, and not have all.
+            let is_variable = |it: &Referent| match it {
+                Referent::Other { name } => ["var.", "local.", "each.", "count."]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix)),
+                _ => false,
+            };
+            let is_choice = referents.len() > 1 && referents.iter().any(is_variable);
+            for referent in referents.into_iter().filter(|_| !is_choice) {
                 let text = self.of_referent(&referent, path);
                 if !texts.contains(&text) {
                     texts.push(text);

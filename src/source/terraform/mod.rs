@@ -121,6 +121,9 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
     }
     let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
     add_name(&mut properties, kind, resource);
+    if resource.type_ == "aws_ecs_service" {
+        add_count(&mut properties, resource);
+    }
     Converted::Document(document(resource, properties))
 }
 
@@ -153,6 +156,23 @@ fn is_of_ecs<'t, 'a>(
 fn add_name(properties: &mut Node<'_>, kind: &Type, resource: &Resource<'_, '_>) {
     if let Some(property) = kind.name {
         add_missing(properties, property, resource);
+    }
+}
+
+/// Adds the count of a service that has none, which is 0 for Terraform and not 1
+/// (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_service>).
+fn add_count(properties: &mut Node<'_>, resource: &Resource<'_, '_>) {
+    const COUNT: &str = "DesiredCount";
+    let strategy = properties.get("SchedulingStrategy").and_then(Node::text);
+    if strategy == Some("DAEMON") || properties.get(COUNT).is_some() {
+        return;
+    }
+    if let Value::Object(members) = &mut properties.value {
+        let value = Node {
+            value: Value::Number("0".into()),
+            span: resource.span,
+        };
+        members.push(member(COUNT, resource.span, value));
     }
 }
 
