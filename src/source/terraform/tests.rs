@@ -17,7 +17,7 @@ fn values(fill: &[(&str, &str)]) -> Values {
     }
 }
 
-/// Returns the documents of a file, and what is said of it.
+/// Returns the documents of a file without the count of a service that has none, and what is said of it.
 fn expanded(text: &str, fill: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let root = parse_one("plan.json", text).unwrap().unwrap();
     assert!(is_state_or_plan(&root), "{text}");
@@ -27,10 +27,9 @@ fn expanded(text: &str, fill: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     }
     let findings = expanded.findings.iter();
     let findings = findings.map(|(_, message)| format!("{}: {message}", message.reason()));
-    (
-        expanded.resources.iter().map(print).collect(),
-        findings.collect(),
-    )
+    let documents = expanded.resources.iter().map(print);
+    let documents = documents.map(|it| it.replace(",DesiredCount:0}", "}"));
+    (documents.collect(), findings.collect())
 }
 
 /// A resource of a plan: its type and name, its values, what is not known, and its expressions.
@@ -306,6 +305,43 @@ fn arguments_become_members_of_the_api() {
     for (type_, values, expected) in table {
         assert_eq!(stated(type_, values), expected, "{values}");
     }
+}
+
+#[test]
+fn a_service_without_a_count_has_no_task() {
+    let count = |values: &str| {
+        let text = plan_of(&[("aws_ecs_service.web", values, "{}", "{}")]);
+        let root = parse_one("plan.json", &text).unwrap().unwrap();
+        let expanded = expand(&root, &Values::default());
+        let properties = expanded.resources[0].get("Properties").unwrap();
+        properties.get("DesiredCount").map(print)
+    };
+    assert_eq!(count(r#"{"name":"web"}"#).as_deref(), Some("0"));
+    let given = r#"{"name":"web","desired_count":2}"#;
+    assert_eq!(count(given).as_deref(), Some("2"));
+    let daemon = r#"{"name":"web","scheduling_strategy":"DAEMON"}"#;
+    assert_eq!(count(daemon), None);
+}
+
+#[test]
+fn a_list_that_a_variable_may_choose_is_one_placeholder() {
+    let subnets = |references: &str| {
+        let unknown = r#"{"network_configuration":[{"subnets":true}]}"#;
+        let expressions = format!(
+            r#"{{"network_configuration":[{{"subnets":{{"references":[{references}]}}}}]}}"#
+        );
+        service("{}", unknown, &expressions, &[])
+    };
+    let both = subnets(r#""aws_lb_target_group.a.id","aws_lb_target_group.b.id""#);
+    assert!(
+        both.contains(r#"Subnets:["${aws_lb_target_group.a.id}","#),
+        "{both}"
+    );
+    let choice = subnets(r#""var.public","aws_lb_target_group.a.id","aws_lb_target_group.b.id""#);
+    assert!(
+        choice.contains(r#"Subnets:["${aws_ecs_service.web.network_configuration.subnets}"]"#),
+        "{choice}"
+    );
 }
 
 #[test]

@@ -541,8 +541,8 @@ spec:
                  used; create an ALB or NLB target group and give targetGroupArn, or set spec.kubernetes.expose in an EcsService",
             ),
             (
-                json!({"targetGroupArn": "<tg-arn>", "containerName": "web", "containerPort": 80}),
-                "loadBalancers[0].targetGroupArn: InvalidTargetGroupArn: <tg-arn> is not an ELBv2 target group ARN; \
+                json!({"targetGroupArn": "<tg>-arn", "containerName": "web", "containerPort": 80}),
+                "loadBalancers[0].targetGroupArn: InvalidTargetGroupArn: <tg>-arn is not an ELBv2 target group ARN; \
                  write arn:aws:elasticloadbalancing:REGION:ACCOUNT:targetgroup/NAME/ID; --set fills a placeholder in its place",
             ),
             (
@@ -561,6 +561,12 @@ spec:
             let scenario = Scenario::service(definition("awsvpc")).request(balanced(&entry));
             assert_eq!(scenario.rejections(), [rejection]);
         }
+        let entry =
+            json!({"targetGroupArn": "<tg-arn>", "containerName": "web", "containerPort": 80});
+        let open = || Scenario::service(definition("awsvpc")).request(balanced(&entry));
+        let in_cluster = open().settings(|settings| settings.in_cluster = true);
+        assert_eq!(in_cluster.rejections().len(), 1);
+        assert!(open().accepted().is_some(), "it may be filled in");
         let twice = json!({"loadBalancers": [web(), web()]}).to_string();
         assert_eq!(
             Scenario::service(definition("awsvpc"))
