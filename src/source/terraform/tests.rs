@@ -332,12 +332,12 @@ fn a_list_that_a_variable_may_choose_is_one_placeholder() {
         );
         service("{}", unknown, &expressions, &[])
     };
-    let both = subnets(r#""aws_lb_target_group.a.id","aws_lb_target_group.b.id""#);
+    let both = subnets(r#""aws_subnet.a[0].id","aws_subnet.b[\"x\"].id""#);
     assert!(
-        both.contains(r#"Subnets:["${aws_lb_target_group.a.id}","#),
+        both.contains(r#"Subnets:["${aws_subnet.a.0.id}","${aws_subnet.b.x.id}"]"#),
         "{both}"
     );
-    let choice = subnets(r#""var.public","aws_lb_target_group.a.id","aws_lb_target_group.b.id""#);
+    let choice = subnets(r#""var.public","aws_subnet.a[0].id","aws_subnet.b[\"x\"].id""#);
     assert!(
         choice.contains(r#"Subnets:["${aws_ecs_service.web.network_configuration.subnets}"]"#),
         "{choice}"
