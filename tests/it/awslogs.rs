@@ -152,7 +152,7 @@ fn annotations_of_other_drivers_and_odd_ones_send_nothing() {
 
 #[test]
 fn what_convert_writes_is_read() {
-    let lua = agent_with_outputs("eu-west-1,eu-central-1,us-east-1,${region}");
+    let lua = agent_with_outputs("eu-west-1,eu-central-1,us-east-1,${region},<AWS_REGION>");
     let mut containers = 0;
     for text in manifests() {
         for annotation in annotations(&text) {

@@ -1,3 +1,5 @@
+//! Tests of manifests as a whole, and of their members.
+
 use super::{
     super::{syntax::parse_one, testing::units, tree::print},
     *,
