@@ -125,7 +125,11 @@ impl KeptRendering {
         let content: Content<Value, Settings> = decompress(&self.compressed)?;
         let by = RenderedBy {
             operator: self.operator.clone(),
-            settings: content.settings,
+            settings: Settings {
+                // It is that of a cluster.
+                in_cluster: true,
+                ..content.settings
+            },
             cluster: content.cluster.map(Spec::from),
             connect_hosts: self.connect_hosts.clone(),
             images: self.images.clone(),
@@ -203,6 +207,7 @@ mod tests {
             operator: "0.1.0".to_owned(),
             settings: Settings {
                 mode: Mode::Controller,
+                in_cluster: true,
                 workload_target: WorkloadTarget::EcsService,
                 kubernetes_minor: 35,
                 addons: [Addon::EksAutoMode].into(),

@@ -62,8 +62,7 @@ pub(super) fn split_colon(text: &str) -> Option<(&str, &str)> {
     }
 }
 
-/// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`, `#{NAME}`, `__NAME__`,
-/// `@NAME@`, or is `$NAME`.
+/// Whether `text` contains a placeholder: `<NAME>`, `${NAME}`, `{{ name }}`, `%NAME%`, `$$$NAME$$$`.
 ///
 /// The reader reports placeholders. Here it only matters that the characters of such a text are not checked.
 pub(crate) fn has_placeholder(text: &str) -> bool {
@@ -71,36 +70,7 @@ pub(crate) fn has_placeholder(text: &str) -> bool {
         text.split_once(open)
             .is_some_and(|(_, rest)| rest.contains(close))
     };
-    paired('<', '>')
-        || paired('{', '}')
-        || paired('%', '%')
-        || text.contains("$$$")
-        || ["__", "@"].iter().any(|mark| encloses_capitals(text, mark))
-        || is_variable(text)
-}
-
-/// Whether two of these marks have nothing but capitals, digits and underscores between them.
-fn encloses_capitals(text: &str, mark: &str) -> bool {
-    let mut between = text.split(mark).skip(1).peekable();
-    while let Some(inner) = between.next() {
-        let is_closed = between.peek().is_some();
-        if is_closed && inner.starts_with(|c: char| c.is_ascii_uppercase()) && is_name(inner) {
-            return true;
-        }
-    }
-    false
-}
-
-fn is_name(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    text.chars().all(plain)
-}
-
-/// Whether `text` is a variable of a shell.
-fn is_variable(text: &str) -> bool {
-    let name = text.strip_prefix('$');
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.is_some_and(|name| !name.is_empty() && name.chars().all(plain))
+    paired('<', '>') || paired('{', '}') || paired('%', '%') || text.contains("$$$")
 }
 
 /// Whether `text` consists of a single placeholder.
@@ -111,17 +81,30 @@ pub(super) fn is_one_placeholder(text: &str) -> bool {
         ("<", ">"),
         ("$$$", "$$$"),
         ("%", "%"),
-        ("#{", "}"),
-        ("__", "__"),
-        ("@", "@"),
     ];
-    if is_variable(text) {
-        return true;
-    }
     brackets.iter().any(|(open, close)| {
         let inner = text.strip_prefix(open).and_then(|t| t.strip_suffix(close));
         inner.is_some_and(|inner| !inner.is_empty() && !inner.contains(open))
     })
+}
+
+/// Whether `text` is a single placeholder in any spelling that the reader knows, also in one that a name may have too:
+/// `__NAME__`, `@NAME@`. In a cluster it would be that name.
+pub(super) fn may_be_filled(text: &str) -> bool {
+    let enclosed = ["__", "@"].iter().any(|mark| {
+        let inner = text.strip_prefix(mark).and_then(|it| it.strip_suffix(mark));
+        inner.is_some_and(is_capitals)
+    });
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let variable = text.strip_prefix('$');
+    let is_variable = variable.is_some_and(|name| !name.is_empty() && name.chars().all(plain));
+    let is_hash = text.starts_with("#{") && text.ends_with('}');
+    is_one_placeholder(text) || enclosed || is_variable || is_hash
+}
+
+fn is_capitals(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(plain)
 }
 
 /// The value of `taskDefinition`: a family, and a revision if it is pinned.
@@ -267,15 +250,29 @@ mod tests {
             ("web-role", false),
             ("100%", false),
             ("a > b", false),
-            ("$ROLE", true),
-            ("#{ROLE}", true),
-            ("arn:aws:iam::__ID__:role/web", true),
-            ("@ROLE@", true),
-            ("web__role__x", false),
-            ("me@example.com", false),
-            ("$5 or $6", false),
+            ("$HOME", false),
+            ("app__PROD__task", false),
+            ("svc@PROD@task", false),
         ] {
             assert_eq!(has_placeholder(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_filled_is_one_placeholder() {
+        for (text, expected) in [
+            ("${ROLE}", true),
+            ("$ROLE", true),
+            ("#{ROLE}", true),
+            ("__ROLE_ARN__", true),
+            ("@ROLE@", true),
+            ("app__PROD__task", false),
+            ("__main__", false),
+            ("svc@PROD@", false),
+            ("$5 or $6", false),
+            ("web", false),
+        ] {
+            assert_eq!(may_be_filled(text), expected, "{text}");
         }
     }
 

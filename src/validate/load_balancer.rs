@@ -2,9 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{
-    Container, NetworkMode, Port, Protocol, TaskDefinition, arn::is_one_placeholder, hosts,
-};
+use super::{Container, NetworkMode, Port, Protocol, TaskDefinition, arn::may_be_filled, hosts};
 use crate::{
     crd,
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -126,7 +124,7 @@ fn load_balancer(
             alternate,
         ),
     ] {
-        let is_right = |arn: &str| is_target_group(arn) || may_be_open && is_one_placeholder(arn);
+        let is_right = |arn: &str| is_target_group(arn) || may_be_open && may_be_filled(arn);
         if let Some(arn) = arn.filter(|arn| !is_right(arn)) {
             sink.report(
                 path,

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Arn, Scope, arn::has_placeholder};
+use super::{
+    Arn, Scope,
+    arn::{has_placeholder, may_be_filled},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -159,7 +162,7 @@ fn read_role(raw: &str, settings: &Settings) -> Result<Role, Message> {
         };
     }
     // Whatever replaces the placeholder is an ARN or a name; either way it identifies one role.
-    if has_placeholder(raw) {
+    if has_placeholder(raw) || !settings.in_cluster && may_be_filled(raw) {
         return Ok(Role::of(raw.to_owned()));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);

@@ -203,6 +203,7 @@ impl Snapshot {
     ) -> Context {
         let settings = Settings {
             mode: self.discovered.mode,
+            in_cluster: self.discovered.in_cluster,
             workload_target: self.discovered.workload_target,
             kubernetes_minor: self.discovered.kubernetes_minor,
             addons: self.discovered.addons.clone(),
