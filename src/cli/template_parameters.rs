@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use super::{Error, arguments::ConvertOptions};
 use crate::{
     settings::Settings,
-    source::{Node, SourceText, Value, Values, read_tree},
+    source::{Node, SourceText, Values, read_tree},
 };
 
 impl ConvertOptions {
@@ -76,13 +76,12 @@ fn one(element: &Node<'_>) -> Option<(String, String)> {
 
 /// Returns the value of a parameter; a list is written with commas.
 fn value_of(node: &Node<'_>) -> Option<String> {
-    match &node.value {
-        Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text.to_string()),
-        Value::List(elements) => {
+    match node.elements() {
+        Some(elements) => {
             let texts: Option<Vec<String>> = elements.iter().map(value_of).collect();
             Some(texts?.join(","))
         }
-        _ => None,
+        None => node.scalar().map(str::to_owned),
     }
 }
 

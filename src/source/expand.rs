@@ -1,13 +1,13 @@
 //! Turns what other tools make ECS documents of into these documents: a template, a plan, a manifest.
 //!
-//! Each document becomes a resource as CloudFormation has it: an object with `Type` and `Properties`, in CloudFormation's
-//! spelling. From there on it goes the way of every other document. A value has the position of the expression in the
-//! file that it comes from. What cannot be known is [`Value::Unresolved`], with the reason, so that only a document that
-//! needs it is rejected.
+//! A template or a plan becomes resources: objects with `Type` and `Properties`, in CloudFormation's spelling. A manifest
+//! says less than a request does, and becomes requests and custom resources of this operator. From there on each goes the
+//! way of every other document. A value has the position of the expression in the file that it comes from. What cannot be
+//! known is [`Value::Unresolved`], with the reason, so that only a document that needs it is rejected.
 //!
 //! Both readings of a file expand it, with the same result.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     cloud_formation, compose, copilot, terraform,
@@ -38,6 +38,15 @@ impl<'a> Expanded<'a> {
             span,
         }
     }
+}
+
+/// Returns the types of resources that are not converted, as messages name them: `2 of AWS::SQS::Queue`.
+pub(super) fn counted(types: &BTreeMap<String, usize>) -> String {
+    let types = types.iter().map(|(name, count)| match count {
+        1 => name.clone(),
+        _ => format!("{count} of {name}"),
+    });
+    types.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns what a document of the file `name` stands for, or `None` if it stands for itself.

@@ -1,6 +1,6 @@
 //! What one file of the input consists of.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use super::{
     entry::Entry,
@@ -9,7 +9,7 @@ use super::{
     placeholder::used,
     read::Problem,
     syntax::Documents,
-    text::{SourceText, Span},
+    text::{SourceText, Span, stem},
     tree::{Node, SyntaxError},
     values::Values,
 };
@@ -137,7 +137,7 @@ impl Indexed {
         is_foreign: &mut bool,
     ) -> Result<(), SyntaxError> {
         let name = source.name();
-        let stem = &*stem(name);
+        let stem = &*family_of(name);
         let mut documents = Documents::new(name, source.text());
         let mut empty = true;
         while let Some(parsed) = documents.next_document()? {
@@ -214,12 +214,12 @@ impl Indexed {
     }
 }
 
-/// Returns the name of a file without its folder and extensions.
-fn stem(name: &str) -> String {
-    let stem = Path::new(name)
-        .file_stem()
-        .map_or_else(|| name.into(), |stem| stem.to_string_lossy());
-    let stem = stem.split('.').next().unwrap_or_default();
-    let is_stdin = stem.starts_with('<');
-    if is_stdin { "stdin" } else { stem }.to_owned()
+/// Returns the family of a list of containers in a file.
+fn family_of(file: &str) -> String {
+    let stem = stem(file);
+    if stem.starts_with('<') {
+        "stdin".to_owned()
+    } else {
+        stem
+    }
 }

@@ -2,11 +2,13 @@
 
 use super::{
     catalog::Catalog,
+    expand::Expanded,
     placeholder::Fill,
     text::SourceText,
+    tree::print,
     unit::{Content, Unit},
 };
-use crate::input::TaskDefinitionInput;
+use crate::{diagnostic::Message, input::TaskDefinitionInput};
 
 /// Returns the units of files, and `file: Reason: message` for each problem.
 pub(super) fn units(files: &[(&str, &str)], fill: &[(&str, &str)]) -> (Vec<Unit>, Vec<String>) {
@@ -108,6 +110,35 @@ pub(super) fn summary(unit: &Unit) -> String {
         Content::CapacityProvider(_) => format!("capacity provider {}", unit.name()),
         Content::Nothing => format!("nothing of {}", unit.name()),
     }
+}
+
+/// Returns the documents that a text stands for, printed, and what is said of it, at places in it.
+pub(super) fn expansion(text: &str, expanded: &Expanded<'_>) -> (Vec<String>, Vec<Message>) {
+    for (span, message) in &expanded.findings {
+        assert!(text.get(span.range()).is_some(), "{message:?}");
+    }
+    let findings = expanded.findings.iter();
+    (
+        expanded.resources.iter().map(print).collect(),
+        findings.map(|(_, message)| message.clone()).collect(),
+    )
+}
+
+/// Returns the value after `key:` in printed documents; `-` if there is none.
+pub(super) fn value_after(printed: &str, key: &str) -> String {
+    let Some((_, after)) = printed.split_once(&format!("{key}:")) else {
+        return "-".to_owned();
+    };
+    let mut depth = 0;
+    let end = after.find(|c: char| {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        depth < 0 || (depth == 0 && c == ',')
+    });
+    after[..end.unwrap_or(after.len())].to_owned()
 }
 
 fn family(task_definition: &TaskDefinitionInput) -> &str {

@@ -2,6 +2,7 @@
 
 use std::{
     ops::Range,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
@@ -179,6 +180,13 @@ pub(super) fn position(text: &str, offset: usize) -> Position {
 /// Whether a byte of UTF-8 is not the first one of its character.
 const fn is_continuation(byte: u8) -> bool {
     byte & 0b1100_0000 == 0b1000_0000
+}
+
+/// Returns the name of a file without its folder and extensions: `MyStack` of `cdk.out/MyStack.template.json`.
+pub(super) fn stem(file: &str) -> String {
+    let name = Path::new(file).file_stem();
+    let name = name.map_or_else(|| file.into(), |stem| stem.to_string_lossy());
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

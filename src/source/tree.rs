@@ -119,6 +119,15 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns the text of a string, a number or a boolean, as it is written.
+    #[must_use]
+    pub fn scalar(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Returns the member named `key`, if this is an object that has it.
     #[must_use]
     pub fn member(&self, key: &str) -> Option<&Member<'a>> {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use super::placeholder::Fill;
 
+/// What stands for the region if it is not given.
+pub(super) const REGION: &str = "<AWS_REGION>";
+
 /// The values of placeholders, of a template's parameters, and of what only its deployment would say.
 #[derive(Clone, Debug, Default)]
 pub struct Values {
@@ -35,7 +38,7 @@ impl From<Fill> for Values {
 impl Values {
     /// Returns the region, or what stands for it.
     pub(super) fn region(&self) -> &str {
-        self.region.as_deref().unwrap_or("<AWS_REGION>")
+        self.region.as_deref().unwrap_or(REGION)
     }
 
     /// Returns the account, or what stands for it.

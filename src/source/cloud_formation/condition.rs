@@ -5,7 +5,7 @@ use super::{
         placeholder::placeholders,
         tree::{Member, Node, Value},
     },
-    function::{Failure, list, text},
+    function::{Failure, list},
     scope::Scope,
     stack::Stack,
 };
@@ -85,11 +85,13 @@ impl<'t, 'a> Stack<'t, 'a> {
             if let Value::Unresolved(why) = &side.value {
                 return Err(Failure::of(Message::clone(why)));
             }
-            let is_open = text(side).is_some_and(|text| placeholders(text).next().is_some());
+            let is_open = side
+                .scalar()
+                .is_some_and(|text| placeholders(text).next().is_some());
             self.is_assumed |= is_open;
         }
         Ok(match (&a, &b) {
-            (Some(a), Some(b)) => match (text(a), text(b)) {
+            (Some(a), Some(b)) => match (a.scalar(), b.scalar()) {
                 // `1` and `"1"` are equal.
                 (Some(a), Some(b)) => a == b,
                 _ => a.same_content(b),
@@ -101,7 +103,7 @@ impl<'t, 'a> Stack<'t, 'a> {
     /// A condition may also be a value: `Fn::FindInMap`, or the parameter of a loop.
     fn is_true(&mut self, node: &'t Node<'a>, scope: &Scope<'a>) -> Result<bool, Failure> {
         let value = self.node(node, scope);
-        match value.as_ref().and_then(text) {
+        match value.as_ref().and_then(Node::scalar) {
             Some("true") => Ok(true),
             Some("false") => Ok(false),
             _ => Err(Failure::new("a condition is true or false")),

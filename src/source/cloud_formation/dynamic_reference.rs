@@ -6,7 +6,7 @@
 
 use super::{
     super::{
-        text::Span,
+        manifest::{Object, list, text},
         tree::{Member, Node, Value},
         values::Values,
     },
@@ -58,16 +58,10 @@ fn taken<'a>(container: &mut Node<'a>, values: &Values, names: &mut Vec<String>)
             return true;
         };
         names.extend(name.text().map(str::to_owned));
-        let span = variable.span;
-        let value_from = Value::String(reference.into());
-        let members = vec![
-            member("Name", name.span, name.value.clone()),
-            member("ValueFrom", span, value_from),
-        ];
-        moved.push(Node {
-            value: Value::Object(members),
-            span,
-        });
+        let mut secret = Object::new(variable.span);
+        secret.put("Name", name.clone());
+        secret.put("ValueFrom", text(variable.span, reference));
+        moved.push(secret.node());
         false
     });
     moved
@@ -83,15 +77,11 @@ fn add<'a>(container: &mut Node<'a>, moved: Vec<Node<'a>>) {
     match secrets.map(|it| &mut it.value.value) {
         Some(Value::List(secrets)) => secrets.extend(moved),
         Some(other) => *other = Value::List(moved),
-        None => members.push(member("Secrets", span, Value::List(moved))),
-    }
-}
-
-fn member<'a>(key: &'static str, span: Span, value: Value<'a>) -> Member<'a> {
-    Member {
-        key: key.into(),
-        key_span: span,
-        value: Node { value, span },
+        None => members.push(Member {
+            key: "Secrets".into(),
+            key_span: span,
+            value: list(span, moved),
+        }),
     }
 }
 
@@ -114,7 +104,8 @@ fn value_from(text: &str, values: &Values) -> Option<String> {
         "ssm" | "ssm-secure" => {
             let slash = if rest.starts_with('/') { "" } else { "/" };
             let named = (!rest.is_empty()).then(|| format!("parameter{slash}{rest}"))?;
-            // A version that follows the name selects it here too.
+            // The version follows the name in AWS's API too
+            // (<https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html>).
             Some(arn("ssm", &named))
         }
         "secretsmanager" => {

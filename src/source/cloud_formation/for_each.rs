@@ -29,21 +29,18 @@ pub(super) fn members<'t, 'a>(
     each: &mut dyn FnMut(&mut Stack<'t, 'a>, Repeated<'t, 'a>),
 ) {
     for member in members {
-        let is_loop = member.key.starts_with("Fn::ForEach::");
-        let Some([identifier, collection, output]) = of_loop(member).filter(|_| is_loop) else {
-            if is_loop {
-                stack.fail(member, "it takes an identifier, a collection and an output");
-                continue;
-            }
-            each(
-                stack,
-                Repeated {
-                    key: scope.in_key(&member.key),
-                    key_span: member.key_span,
-                    value: &member.value,
-                    scope: scope.clone(),
-                },
-            );
+        if !member.key.starts_with("Fn::ForEach::") {
+            let repeated = Repeated {
+                key: scope.in_key(&member.key),
+                key_span: member.key_span,
+                value: &member.value,
+                scope: scope.clone(),
+            };
+            each(stack, repeated);
+            continue;
+        }
+        let Some([identifier, collection, output]) = member.value.elements() else {
+            stack.fail(member, "it takes an identifier, a collection and an output");
             continue;
         };
         let (Value::String(identifier), Some(output)) = (&identifier.value, output.members())
@@ -72,10 +69,4 @@ pub(super) fn members<'t, 'a>(
             self::members(stack, output, &inner, each);
         }
     }
-}
-
-/// Returns the identifier, the collection and the output of a loop.
-fn of_loop<'t, 'a>(member: &'t Member<'a>) -> Option<&'t [Node<'a>; 3]> {
-    member.key.strip_prefix("Fn::ForEach::")?;
-    member.value.elements()?.try_into().ok()
 }

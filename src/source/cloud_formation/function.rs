@@ -9,6 +9,7 @@ use super::{
     super::{
         text::Span,
         tree::{Member, Node, Value, to_json},
+        values::REGION,
     },
     scope::Scope,
     stack::{Open, Stack, is_open},
@@ -46,14 +47,6 @@ pub(super) fn is_function(key: &str) -> bool {
     key == "Ref"
         || key == "Condition"
         || key.starts_with("Fn::") && !key.starts_with("Fn::ForEach::")
-}
-
-/// Returns the text of a scalar.
-pub(super) fn text<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    match &node.value {
-        Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text),
-        _ => None,
-    }
 }
 
 /// Returns the arguments of a function.
@@ -149,7 +142,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
 
     fn text_of(&mut self, node: &'t Node<'a>) -> Result<String, Failure> {
         let value = self.evaluated(node)?;
-        let text = text(&value).map(str::to_owned);
+        let text = value.scalar().map(str::to_owned);
         let text = text.ok_or_else(|| {
             Failure::new(format!(
                 "{} is given where a text is needed",
@@ -171,7 +164,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         };
         let mut texts = Vec::with_capacity(elements.len());
         for element in elements {
-            match (&element.value, text(element)) {
+            match (&element.value, element.scalar()) {
                 (Value::Unresolved(why), _) => return Err(Failure(why.clone())),
                 (_, Some(text)) => texts.push(text.to_owned()),
                 _ => return Err(Failure::new("an element of the list is no text")),
@@ -261,7 +254,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
             Value::Unresolved(why) => Err(Failure(why)),
             // CloudFormation takes no list here, but the placeholder of one is a text.
             Value::List(elements) if elements.len() == 1 => {
-                let only = elements.first().and_then(text).unwrap_or_default();
+                let only = elements.first().and_then(Node::scalar).unwrap_or_default();
                 Ok(only.to_owned())
             }
             _ => Err(Failure::new(format!("{name} is no text"))),
@@ -358,9 +351,13 @@ impl<'t, 'a> Call<'_, 't, 'a> {
                 Ok(Some(self.string(name)))
             }
             Some(default) => Ok(self.stack.node(default, self.scope)),
-            None => Err(Failure::new(format!(
-                "map {map} has no {first} with {second}"
-            ))),
+            None => {
+                let is_open = [&first, &second].iter().any(|it| it.contains(REGION));
+                let advice = if is_open { ": pass --aws-region" } else { "" };
+                Err(Failure::new(format!(
+                    "map {map} has no {first} with {second}{advice}"
+                )))
+            }
         }
     }
 }

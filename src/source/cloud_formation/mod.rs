@@ -24,7 +24,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use self::{resource::Resource, stack::Stack};
 use super::{
-    expand::Expanded,
+    expand::{Expanded, counted},
     text::Span,
     tree::{Member, Node, Value},
     values::Values,
@@ -78,11 +78,7 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expand
         }
     }
     if !unread.is_empty() {
-        let types = unread.iter().map(|(kind, count)| match count {
-            1 => kind.clone(),
-            _ => format!("{count} of {kind}"),
-        });
-        let types = types.collect::<Vec<_>>().join(", ");
+        let types = counted(&unread);
         let message = if resources.is_empty() {
             Message::NothingToConvert {
                 what: "template".to_owned(),

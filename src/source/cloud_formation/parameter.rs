@@ -5,7 +5,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
-    function::{Failure, text},
+    function::Failure,
     stack::{Open, Stack},
 };
 use crate::diagnostic::Message;
@@ -47,12 +47,12 @@ impl<'a> Stack<'_, 'a> {
 /// Returns why a value that was given for a parameter cannot be used.
 fn not_allowed(name: &str, given: &str, declared: &Node<'_>) -> Option<Failure> {
     let allowed = declared.get("AllowedValues")?;
-    let mut values = allowed.elements()?.iter().filter_map(text);
+    let mut values = allowed.elements()?.iter().filter_map(Node::scalar);
     if values.any(|value| value == given) {
         return None;
     }
-    let all = allowed.elements()?.iter().filter_map(text);
-    let is_secret = declared.get("NoEcho").and_then(text);
+    let all = allowed.elements()?.iter().filter_map(Node::scalar);
+    let is_secret = declared.get("NoEcho").and_then(Node::scalar);
     let is_secret = is_secret.is_some_and(|it| it.eq_ignore_ascii_case("true"));
     let (value, allowed) = if is_secret {
         let hidden = "what was given, which NoEcho hides";
@@ -72,7 +72,7 @@ fn not_allowed(name: &str, given: &str, declared: &Node<'_>) -> Option<Failure> 
 /// Returns the elements of a list that is written with commas.
 fn split<'a>(value: &Node<'a>) -> Node<'a> {
     let span = value.span;
-    let whole = text(value).unwrap_or_default();
+    let whole = value.scalar().unwrap_or_default();
     let elements = whole.split(',').filter(|_| !whole.is_empty());
     let elements = elements.map(|element| Node {
         value: Value::String(element.trim().to_owned().into()),

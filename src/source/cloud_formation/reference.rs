@@ -5,7 +5,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
-    function::{Failure, text},
+    function::Failure,
     resource::Resource,
     scope::Scope,
     stack::{Open, Stack},
@@ -383,7 +383,7 @@ impl<'t, 'a> Resource<'t, 'a> {
                 value: Value::Unresolved(why),
                 ..
             }) => Err(Failure::of(*why)),
-            Some(value) => Ok(text(&value).map(str::to_owned)),
+            Some(value) => Ok(value.scalar().map(str::to_owned)),
             None => Ok(None),
         }
     }

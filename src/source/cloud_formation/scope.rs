@@ -32,7 +32,7 @@ impl<'a> Scope<'a> {
         }
         let mut filled = key.clone().into_owned();
         for (name, value) in self.0.iter().rev() {
-            let Some(text) = super::function::text(value) else {
+            let Some(text) = value.scalar() else {
                 continue;
             };
             let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();

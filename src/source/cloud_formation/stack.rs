@@ -3,14 +3,13 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    path::Path,
     rc::Rc,
 };
 
 use super::{
     super::{
         expand::Expanded,
-        text::Span,
+        text::{Span, stem},
         tree::{Member, Node, Size, Value},
         values::Values,
     },
@@ -75,7 +74,10 @@ impl<'t, 'a> Stack<'t, 'a> {
         let mut stack = Self {
             root,
             values,
-            name: values.stack_name.clone().unwrap_or_else(|| stem(file)),
+            name: values
+                .stack_name
+                .clone()
+                .unwrap_or_else(|| named_after(file)),
             is_part: false,
             resources: Rc::new([]),
             made: None,
@@ -294,12 +296,9 @@ pub(super) fn is_open(text: &str) -> bool {
 /// The longest name of a stack that is taken from a file. With a logical ID it has to fit into the names of AWS.
 const LONGEST: usize = 40;
 
-/// Returns the name of a file without its folder and extensions: `MyStack` of `cdk.out/MyStack.template.json`. What a
-/// stack's name cannot have becomes `-`.
-fn stem(file: &str) -> String {
-    let stem = Path::new(file).file_name();
-    let stem = stem.map_or_else(|| file.into(), |stem| stem.to_string_lossy());
-    let stem = stem.split('.').next().unwrap_or_default();
+/// Returns the name of a stack whose template is in a file. What it cannot have becomes `-`.
+fn named_after(file: &str) -> String {
+    let stem = stem(file);
     if stem.starts_with('<') || stem.is_empty() {
         return "stack".to_owned();
     }

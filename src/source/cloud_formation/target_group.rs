@@ -2,12 +2,11 @@
 
 use super::{
     super::{
+        manifest::{Object, text},
         text::Span,
         tree::{Member, Node, Value},
     },
-    function::text,
     resource::Resource,
-    scope::Scope,
     stack::Stack,
 };
 
@@ -38,14 +37,15 @@ pub(super) fn metadata<'t, 'a>(
         }
     }
     let (seconds, span) = longest?;
-    let object = |key: &'static str, value: Value<'a>| Member {
-        key: key.into(),
+    let mut annotations = Object::new(span);
+    annotations.put(ANNOTATION, text(span, seconds.to_string()));
+    let mut metadata = Object::new(span);
+    metadata.put("annotations", annotations.node());
+    Some(Member {
+        key: "metadata".into(),
         key_span: span,
-        value: Node { value, span },
-    };
-    let annotation = object(ANNOTATION, Value::String(seconds.to_string().into()));
-    let annotations = object("annotations", Value::Object(vec![annotation]));
-    Some(object("metadata", Value::Object(vec![annotations])))
+        value: metadata.node(),
+    })
 }
 
 /// Returns the deregistration delay of a target group.
@@ -56,11 +56,17 @@ fn delay<'t, 'a>(stack: &mut Stack<'t, 'a>, group: &Resource<'t, 'a>) -> Option<
     let Some(attributes) = group.property("TargetGroupAttributes") else {
         return Some(DEFAULT.to_owned());
     };
-    let attributes = stack.node(attributes, &Scope::default())?;
-    let mut attributes = attributes.elements()?.iter();
+    let attributes = stack.node(attributes, &group.scope)?;
+    let attributes = attributes.elements()?;
+    let is_open = |it: &Node<'_>| matches!(it.value, Value::Unresolved(_));
+    if attributes.iter().any(is_open) {
+        // One of them may set it.
+        return None;
+    }
+    let mut attributes = attributes.iter();
     let found = attributes.find(|it| it.get("Key").and_then(Node::text) == Some(DELAY));
     match found {
-        Some(attribute) => text(attribute.get("Value")?).map(str::to_owned),
+        Some(attribute) => attribute.get("Value")?.scalar().map(str::to_owned),
         None => Some(DEFAULT.to_owned()),
     }
 }

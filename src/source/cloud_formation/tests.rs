@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    super::{placeholder::Fill, syntax::parse_one, tree::print},
+    super::{placeholder::Fill, syntax::parse_one, testing::expansion, tree::print},
     *,
 };
 
@@ -27,11 +27,9 @@ fn values(fill: &[(&str, &str)], parameters: &[(&str, &str)]) -> Values {
 fn expanded(template: &str, values: &Values) -> (String, Vec<String>) {
     let root = parse_one("shop.yaml", template).unwrap().unwrap();
     let expanded = expand(&root, "cdk.out/Shop.template.yaml", values);
-    for (span, _) in &expanded.findings {
-        assert!(template.get(span.range()).is_some());
-    }
-    let findings = expanded.findings.iter();
-    let findings = findings.map(|(_, message)| format!("{}: {message}", message.reason()));
+    let (_, findings) = expansion(template, &expanded);
+    let findings = findings.iter();
+    let findings = findings.map(|message| format!("{}: {message}", message.reason()));
     let first = expanded.resources.first();
     let properties = first.and_then(|it| it.get("Properties"));
     (
@@ -206,6 +204,21 @@ fn what_has_no_value_is_said() {
 }
 
 #[test]
+fn a_map_by_region_asks_for_the_region() {
+    let template = "
+Mappings: {Images: {eu-west-1: {Web: a}}}
+Resources: {T: {Type: 'AWS::ECS::TaskDefinition', Properties: {Family: !FindInMap [Images, !Ref 'AWS::Region', Web]}}}
+";
+    let (given, _) = expanded(template, &values(&[], &[]));
+    assert_eq!(given, r#"{Family:"a"}"#);
+    let (open, _) = expanded(template, &Values::default());
+    assert!(
+        open.contains("map Images has no <AWS_REGION> with Web: pass --aws-region"),
+        "{open}"
+    );
+}
+
+#[test]
 fn what_is_given_counts() {
     let template = SECTIONS.replace(
         "EXPRESSION",
@@ -230,6 +243,22 @@ fn what_is_given_counts() {
     assert_eq!(
         properties,
         r#"{Family:"web",Value:<parameter Stage cannot be test>}"#
+    );
+}
+
+#[test]
+fn a_parameter_that_is_not_shown_is_in_no_message() {
+    let template = "
+Parameters: {Password: {Type: String, NoEcho: true, AllowedValues: [opensesame]}}
+Resources: {T: {Type: 'AWS::ECS::TaskDefinition', Properties: {Family: !Ref Password}}}
+";
+    let given = values(&[], &[("Password", "hunter2")]);
+    let (properties, findings) = expanded(template, &given);
+    let all = format!("{properties} {findings:?}");
+    assert!(all.contains("parameter Password cannot be"), "{all}");
+    assert!(
+        !all.contains("hunter2") && !all.contains("opensesame"),
+        "{all}"
     );
 }
 
@@ -430,6 +459,11 @@ fn a_service_gets_the_deregistration_delay_of_its_target_groups() {
     let other = group("A", "") + "  B: {Type: 'AWS::S3::Bucket'}\n";
     assert_eq!(metadata(&other, &format!("{a}, {b}")), None);
     assert_eq!(metadata(&group("A", &delay("!Ref B")), a), None);
+    let open = "TargetGroupAttributes: [!If [Nope, {Key: a, Value: b}, {Key: c, Value: d}]]";
+    assert_eq!(metadata(&group("A", open), a), None);
+    let of_loop = "  'Fn::ForEach::L': [N, [A], {'${N}': {Type: 'AWS::ElasticLoadBalancingV2::TargetGroup', Properties: {TargetGroupAttributes: [{Key: deregistration_delay.timeout_seconds, Value: !Sub '${N}0'}]}}}]\n";
+    let of_loop = of_loop.replace("[A]", "['7']").replace("'${N}':", "'A':");
+    assert_eq!(metadata(&of_loop, a), annotation("70"));
     assert_eq!(metadata("", ""), None);
 }
 

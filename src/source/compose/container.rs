@@ -2,9 +2,7 @@
 
 use super::{
     super::{
-        manifest::{
-            Object, Report, Section, boolean, is_true, number, plain, seconds, text, words,
-        },
+        manifest::{Object, Report, Section, boolean, is_true, number, seconds, text, words},
         placeholder::filled,
         tree::Node,
     },
@@ -72,12 +70,12 @@ pub(super) fn add<'a>(
         }
     }
     let stop = section.take_if("stop_grace_period", |node| {
-        plain(node).and_then(seconds).is_some()
+        node.scalar().and_then(seconds).is_some()
     });
     made.maybe(
         "stopTimeout",
         stop.map(|node| {
-            let seconds = plain(&node).and_then(seconds).unwrap_or_default();
+            let seconds = node.scalar().and_then(seconds).unwrap_or_default();
             number(node.span, seconds.ceil())
         }),
     );

@@ -1,7 +1,7 @@
 //! How many tasks run, and how they are replaced (<https://github.com/compose-spec/compose-spec/blob/main/deploy.md>).
 
 use super::super::{
-    manifest::{Object, Report, Section, boolean, number, plain, text},
+    manifest::{Object, Report, Section, boolean, number, text},
     text::Span,
     tree::Node,
 };
@@ -18,7 +18,7 @@ pub(super) fn add<'a>(
     let replicas = deploy.take("replicas").or(scale);
     let tasks = replicas
         .as_ref()
-        .and_then(plain)
+        .and_then(Node::scalar)
         .and_then(|it| it.parse::<u32>().ok());
     let mode = deploy.text("mode");
     if mode.as_ref().and_then(Node::text) == Some("global") {
@@ -37,7 +37,7 @@ pub(super) fn add<'a>(
         report,
     );
     let ends =
-        |node: &Node<'_>| matches!(plain(node), Some("no" | "none" | "false" | "on-failure"));
+        |node: &Node<'_>| matches!(node.scalar(), Some("no" | "none" | "false" | "on-failure"));
     let ends_by_policy = |node: &Node<'_>| node.get("condition").is_some_and(ends);
     let advice =
         "a task that ends is always replaced: run what ends with RunTask or a schedule instead";
@@ -75,7 +75,7 @@ fn configuration<'a>(
     let parallelism = section.take("parallelism");
     let at_once = parallelism
         .as_ref()
-        .and_then(plain)
+        .and_then(Node::scalar)
         .and_then(|it| it.parse::<u32>().ok());
     let order = section.text("order");
     let starts_first = order.as_ref().and_then(Node::text) == Some("start-first");

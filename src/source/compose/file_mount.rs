@@ -3,7 +3,7 @@
 //! Secrets of ECS are environment variables. A Secret of Kubernetes can be a file, as Compose has it.
 
 use super::super::{
-    manifest::{Object, Report, Section, boolean, list, plain, text},
+    manifest::{Object, Report, Section, boolean, list, text},
     text::Span,
     tree::Node,
 };
@@ -54,10 +54,10 @@ pub(super) fn file_mounts<'a>(
                 }
                 Err(short) => (Some(short), None),
             };
-            let Some(source) = source.as_ref().and_then(plain) else {
+            let Some(source) = source.as_ref().and_then(Node::scalar) else {
                 continue;
             };
-            let target = target.as_ref().and_then(plain).unwrap_or(source);
+            let target = target.as_ref().and_then(Node::scalar).unwrap_or(source);
             report.unread(span, format!("{path}.{source}"), kind.advice);
             add(kind, source, target, span, &mut volumes, &mut mounts);
         }

@@ -1,7 +1,7 @@
 //! The health check of a container (<https://github.com/compose-spec/compose-spec/blob/main/05-services.md#healthcheck>).
 
 use super::super::{
-    manifest::{Object, Report, Section, is_true, list, number, plain, seconds, text},
+    manifest::{Object, Report, Section, is_true, list, number, seconds, text},
     tree::{Node, Value},
 };
 
@@ -24,7 +24,7 @@ pub(super) fn health_check<'a>(
     for (key, name, assumed) in times {
         let value = check
             .take(key)
-            .map(|node| match plain(&node).and_then(seconds) {
+            .map(|node| match node.scalar().and_then(seconds) {
                 Some(seconds) => number(node.span, seconds),
                 None => node,
             });

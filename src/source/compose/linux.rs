@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, list, number, plain, text},
+        manifest::{Object, Report, Section, boolean, is_true, list, number, text},
         tree::Node,
     },
     pairs::pairs,
@@ -27,8 +27,8 @@ pub(super) fn add<'a>(
     if let Some(init) = section.take("init") {
         linux.put("initProcessEnabled", boolean(init.span, is_true(&init)));
     }
-    if let Some(size) = section.take_if("shm_size", |node| plain(node).and_then(mib).is_some()) {
-        let mib = plain(&size).and_then(mib).unwrap_or_default();
+    if let Some(size) = section.take_if("shm_size", |node| node.scalar().and_then(mib).is_some()) {
+        let mib = size.scalar().and_then(mib).unwrap_or_default();
         linux.put("sharedMemorySize", number(size.span, mib));
         needs_node = true;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::{
-    manifest::{Object, Report, Section, boolean, list, plain, text, whole},
+    manifest::{Object, Report, Section, boolean, list, text, whole},
     text::Span,
     tree::Node,
 };
@@ -45,7 +45,7 @@ impl Ports {
                     long.finish(report);
                     read
                 }
-                Err(short) => plain(&short).and_then(short_form),
+                Err(short) => short.scalar().and_then(short_form),
             };
             match read {
                 Some(read) => made.publish(read, span, &path, report),
@@ -53,7 +53,7 @@ impl Ports {
             }
         }
         for element in section.elements("expose").unwrap_or_default() {
-            let written = plain(&element).unwrap_or_default();
+            let written = element.scalar().unwrap_or_default();
             let (number, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
             made.add(number, protocol, element.span, false);
         }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, plain, text},
+        manifest::{Object, Report, Section, list, text},
         tree::Node,
     },
     container, deployment,
@@ -88,7 +88,7 @@ pub(super) fn requests<'a>(
     spec.put("serviceName", name.clone());
     spec.put("taskDefinition", name.clone());
     spec.maybe("cluster", project.cluster.clone());
-    let is_global = deploy.peek("mode").and_then(plain) == Some("global");
+    let is_global = deploy.peek("mode").and_then(Node::scalar) == Some("global");
     deployment::add(&mut spec, &mut section, &mut deploy, report);
     let ports = Ports::take(&mut section, report);
     let task = task_definition(
@@ -214,7 +214,7 @@ fn platform<'a>(section: &mut Section<'a>) -> Option<Node<'a>> {
 }
 
 fn architecture(node: &Node<'_>) -> Option<&'static str> {
-    let (system, architecture) = plain(node)?.split_once('/')?;
+    let (system, architecture) = node.scalar()?.split_once('/')?;
     match (system, architecture) {
         ("linux", "arm64" | "aarch64" | "arm64/v8") => Some("ARM64"),
         ("linux", "amd64" | "x86_64") => Some("X86_64"),

@@ -1,7 +1,7 @@
 //! How much CPU and memory a task has (<https://github.com/compose-spec/compose-spec/blob/main/deploy.md#resources>).
 
 use super::super::{
-    manifest::{Object, Report, Section, list, number, plain, text},
+    manifest::{Object, Report, Section, list, number, text},
     text::Span,
     tree::Node,
 };
@@ -81,9 +81,9 @@ impl<'a> Size<'a> {
         task: &mut Object<'a>,
         container: &mut Object<'a>,
     ) -> bool {
-        let units = self.cpu.as_ref().and_then(plain).and_then(cpu_units);
+        let units = self.cpu.as_ref().and_then(Node::scalar).and_then(cpu_units);
         let limit = self.memory.as_ref().or(self.reservation.as_ref());
-        let memory = limit.and_then(plain).and_then(mib);
+        let memory = limit.and_then(Node::scalar).and_then(mib);
         let is_assumed = limit.is_none();
         let wrong =
             |node: Option<&Node<'a>>, read: Option<i64>| node.filter(|_| read.is_none()).cloned();
@@ -105,7 +105,7 @@ impl<'a> Size<'a> {
         );
         if self.memory.is_some()
             && let Some(reserved) = self.reservation
-            && let Some(mib) = plain(&reserved).and_then(mib)
+            && let Some(mib) = reserved.scalar().and_then(mib)
         {
             container.put("memoryReservation", number(reserved.span, mib));
         }

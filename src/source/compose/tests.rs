@@ -1,7 +1,10 @@
 //! Tests of files as a whole, and of their members.
 
 use super::{
-    super::{syntax::parse_one, testing::units, tree::print},
+    super::{
+        syntax::parse_one,
+        testing::{expansion, units, value_after},
+    },
     *,
 };
 
@@ -16,35 +19,16 @@ fn values() -> Values {
 fn expanded(file: &str) -> (Vec<String>, Vec<String>) {
     let root = parse_one("compose.yaml", file).unwrap().unwrap();
     assert!(is_file(&root), "{file}");
-    let expanded = expand(&root, &values());
-    for (span, _) in &expanded.findings {
-        assert!(file.get(span.range()).is_some());
-    }
-    let findings = expanded.findings.iter();
-    let findings = findings.map(|(_, message)| format!("{}: {message}", message.reason()));
-    (
-        expanded.resources.iter().map(print).collect(),
-        findings.collect(),
-    )
+    let (requests, findings) = expansion(file, &expand(&root, &values()));
+    let findings = findings.iter();
+    let findings = findings.map(|message| format!("{}: {message}", message.reason()));
+    (requests, findings.collect())
 }
 
 /// Returns the value after `key:` in the requests of a service with these members.
 fn made(members: &str, key: &str) -> String {
     let (requests, _) = expanded(&format!("services: {{web: {{image: a, {members}}}}}\n"));
-    let all = requests.join("\n");
-    let Some((_, after)) = all.split_once(&format!("{key}:")) else {
-        return "-".to_owned();
-    };
-    let mut depth = 0;
-    let end = after.find(|c: char| {
-        match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth -= 1,
-            _ => {}
-        }
-        depth < 0 || (depth == 0 && c == ',')
-    });
-    after[..end.unwrap_or(after.len())].to_owned()
+    value_after(&requests.join("\n"), key)
 }
 
 #[test]
@@ -273,12 +257,22 @@ fn a_member_that_nothing_takes_is_named() {
         ("x-aws-policies: [a]", "services.web.x-aws-policies"),
         ("platform: plan9/mips", "services.web.platform"),
         ("deploy: {placement: {}}", "services.web.deploy.placement"),
+        ("entrypoint: []", "services.web.entrypoint"),
+        ("restart: 'no'", "services.web.restart"),
+        (
+            "deploy: {restart_policy: {condition: on-failure}}",
+            "services.web.deploy.restart_policy",
+        ),
+        ("command: run", "services.web.expose"),
     ];
     for (members, path) in table {
         let (_, findings) = expanded(&format!("services: {{web: {{image: a, {members}}}}}\n"));
         let named = format!("ManifestFieldNotRead: not translated: {path}");
         assert!(findings.contains(&named), "{members}: {findings:#?}");
     }
+    let (_, findings) = expanded("services: {web: {image: a, expose: [80], restart: always}}\n");
+    let is_named = |it: &String| it.starts_with("ManifestFieldNotRead");
+    assert!(!findings.iter().any(is_named), "{findings:#?}");
     let (_, findings) =
         expanded("services: {web: {image: a}}\ncolour: blue\nx-own: 1\ninclude: [b]\n");
     let all = findings.join("\n");

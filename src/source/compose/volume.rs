@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, plain, text},
+        manifest::{Object, Report, Section, boolean, is_true, text},
         text::Span,
         tree::Node,
     },
@@ -48,7 +48,7 @@ impl<'a> Volumes<'a> {
             let span = element.span;
             let mount = match Section::of(path.clone(), element) {
                 Ok(long) => long_form(long, report),
-                Err(short) => plain(&short).and_then(|it| short_form(it, span)),
+                Err(short) => short.scalar().and_then(|it| short_form(it, span)),
             };
             match mount {
                 Some(mount) => made.add(project, mount, &path, report),

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, list, plain, plain_text, text},
+        manifest::{Object, Report, Section, boolean, is_true, list, plain_text, text},
         tree::{Member, Node, Value},
     },
     container::image_of,
@@ -195,7 +195,7 @@ fn web<'a>(mut http: Section<'a>, spec: &mut Object<'a>, report: &mut Report<'_>
         let mut network = Object::new(span);
         network.put("IngressConfiguration", ingress.node());
         spec.put("NetworkConfiguration", network.node());
-        if let Some(endpoint) = private.get("endpoint").filter(|it| plain(it).is_some()) {
+        if let Some(endpoint) = private.get("endpoint").filter(|it| it.scalar().is_some()) {
             let why = "nothing here needs a VPC endpoint";
             report.unused(endpoint.span, http.path("private.endpoint"), why);
         }

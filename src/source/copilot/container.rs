@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, is_true, plain, text},
+        manifest::{Object, Report, Section, is_true, text},
         text::Span,
         tree::{Member, Node},
     },
@@ -81,7 +81,7 @@ pub(super) fn dependencies<'a>(section: &mut Section<'a>) -> Vec<Node<'a>> {
     let map = section.section("depends_on");
     let members = map.map(|mut map| map.take_all()).unwrap_or_default();
     let one = |member: Member<'a>| {
-        let condition = plain(&member.value).unwrap_or_default();
+        let condition = member.value.scalar().unwrap_or_default();
         let condition = text(member.value.span, condition.to_ascii_uppercase());
         let mut made = Object::new(member.value.span);
         made.put("containerName", text(member.key_span, member.key));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, plain, text, whole},
+        manifest::{Object, Report, Section, list, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -37,7 +37,7 @@ struct Port {
 
 impl Ports {
     fn add(&mut self, container: &str, port: &Node<'_>) {
-        let Some(written) = plain(port) else { return };
+        let Some(written) = port.scalar() else { return };
         let (number, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
         let key = (container.to_owned(), number.to_owned());
         if self.known.insert(key) {

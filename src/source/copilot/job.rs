@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, plain, seconds, text},
+        manifest::{Object, Report, Section, seconds, text},
         tree::Node,
     },
     service::{resource, subnets},
@@ -54,7 +54,7 @@ fn schedule<'a>(
         let expression = if is_off {
             text(written.span, "rate(5 minutes)")
         } else {
-            let given = plain(&written).unwrap_or_default();
+            let given = written.scalar().unwrap_or_default();
             let expression = expression(given).unwrap_or_else(|| given.to_owned());
             text(written.span, expression)
         };

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, plain, seconds, text, words},
+        manifest::{Object, Report, Section, list, seconds, text, words},
         tree::{Member, Node},
     },
     workload::Workload,
@@ -20,7 +20,7 @@ pub(super) fn command<'a>(section: &mut Section<'a>, key: &str) -> Option<Node<'
 /// Returns the placeholder of what `{from_cfn: NAME}` names.
 pub(super) fn export<'a>(node: &Node<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
     let name = node.get(EXPORT)?;
-    Some(report.open(name.span, plain(name)?))
+    Some(report.open(name.span, name.scalar()?))
 }
 
 /// Takes a map as the list that the API has: of `name` and what `value_of` returns under `key`. A member of which it
@@ -62,18 +62,18 @@ pub(super) fn secret<'a>(
     report: &mut Report<'_>,
 ) -> Option<Node<'a>> {
     if let Some(name) = node.get("secretsmanager") {
-        let resource = format!("secret:{}", plain(name)?);
+        let resource = format!("secret:{}", name.scalar()?);
         return Some(text(name.span, workload.arn("secretsmanager", &resource)));
     }
     if let Some(exported) = export(node, report) {
         return Some(exported);
     }
-    Some(text(node.span, plain(node)?.to_owned()))
+    Some(text(node.span, node.scalar()?.to_owned()))
 }
 
 /// Returns a length of time in seconds; what is not one is returned as it is, so that its place is rejected.
 pub(super) fn duration(node: Node<'_>) -> Node<'_> {
-    match plain(&node).and_then(seconds) {
+    match node.scalar().and_then(seconds) {
         Some(seconds) => super::super::manifest::number(node.span, seconds),
         None => node,
     }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, list, number, plain, text, whole},
+        manifest::{Object, Report, Section, list, number, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -99,7 +99,7 @@ fn scaled<'a>(
 
 /// Returns the bounds of `1-10`; what is not a range is both, so that its place is rejected.
 fn bounds<'a>(range: &Node<'a>) -> (Option<Node<'a>>, Option<Node<'a>>) {
-    let written = plain(range).and_then(|text| text.split_once('-'));
+    let written = range.scalar().and_then(|text| text.split_once('-'));
     match written {
         Some((least, most)) => {
             let bound = |text: &str| whole(range.span, text.trim());
@@ -112,7 +112,7 @@ fn bounds<'a>(range: &Node<'a>) -> (Option<Node<'a>>, Option<Node<'a>>) {
 /// Returns the strategy of a range: the first tasks are not on Spot capacity.
 fn on_spot<'a>(from: &Node<'a>, least: Option<&Node<'a>>) -> Vec<Node<'a>> {
     let span = from.span;
-    let whole = |node: &Node<'a>| plain(node).and_then(|text| text.parse::<u32>().ok());
+    let whole = |node: &Node<'a>| node.scalar().and_then(|text| text.parse::<u32>().ok());
     let from = whole(from).unwrap_or_default();
     let mut strategy = vec![provider(span, "FARGATE_SPOT", 1, None)];
     if from >= least.and_then(whole).unwrap_or_default() {

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, list, number, plain, text, whole},
+        manifest::{Object, Report, Section, boolean, is_true, list, number, text, whole},
         text::Span,
         tree::{Node, Value},
     },
@@ -105,8 +105,8 @@ fn deployment<'a>(span: Span, top: &mut Section<'a>, report: &mut Report<'_>) ->
     let mut made = Object::new(span);
     let (mut least, mut most) = (100, 200);
     if let Some(mut section) = top.section("deployment") {
-        let recreates = |node: &Node<'a>| plain(node) == Some("recreate");
-        let is_rolling = |node: &Node<'a>| recreates(node) || plain(node) == Some("default");
+        let recreates = |node: &Node<'a>| node.scalar() == Some("recreate");
+        let is_rolling = |node: &Node<'a>| recreates(node) || node.scalar() == Some("default");
         if section
             .take_if("rolling", is_rolling)
             .is_some_and(|node| recreates(&node))

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, boolean, is_true, plain, text},
+        manifest::{Object, Report, Section, boolean, is_true, text},
         text::Span,
         tree::{Node, Value},
     },
@@ -34,7 +34,7 @@ pub(super) fn storage<'a>(
         return made;
     };
     if let Some(size) = section.take("ephemeral")
-        && plain(&size) != Some(LEAST_DISK)
+        && size.scalar() != Some(LEAST_DISK)
     {
         let mut disk = Object::new(size.span);
         disk.put("sizeInGiB", size);

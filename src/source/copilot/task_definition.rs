@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, Report, Section, plain, text},
+        manifest::{Object, Report, Section, text},
         text::Span,
         tree::{Node, Value},
     },
@@ -42,7 +42,7 @@ pub(super) fn task_definition<'a>(
         .map(|rule| (rule.container.clone(), rule.port.clone()));
     let own = own_port
         .as_ref()
-        .and_then(plain)
+        .and_then(Node::scalar)
         .map(|port| (workload.name.clone(), port.to_owned()));
     if let Some((container, port)) = target.or(own) {
         exposure.ports.set_target(&container, &port);
@@ -113,14 +113,14 @@ fn platform<'a>(top: &mut Section<'a>) -> Option<Node<'a>> {
     let span = node.span;
     let (system, architecture) = match &node.value {
         Value::Object(_) => {
-            let text = |key: &str| node.get(key).and_then(plain);
+            let text = |key: &str| node.get(key).and_then(Node::scalar);
             (
                 text("osfamily")?.to_owned(),
                 text("architecture")?.to_owned(),
             )
         }
         _ => {
-            let (system, architecture) = plain(&node)?.split_once('/')?;
+            let (system, architecture) = node.scalar()?.split_once('/')?;
             (system.to_owned(), architecture.to_owned())
         }
     };

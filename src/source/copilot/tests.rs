@@ -1,7 +1,10 @@
 //! Tests of manifests as a whole, and of their members.
 
 use super::{
-    super::{syntax::parse_one, testing::units, tree::print},
+    super::{
+        syntax::parse_one,
+        testing::{expansion, units, value_after},
+    },
     *,
 };
 
@@ -22,19 +25,12 @@ fn values(environment: Option<&str>, fill: &[(&str, &str)]) -> Values {
 fn expanded(manifest: &str, values: &Values) -> (Vec<String>, Vec<String>) {
     let root = parse_one("manifest.yml", manifest).unwrap().unwrap();
     assert!(is_manifest(&root), "{manifest}");
-    let expanded = expand(&root, values);
-    for (span, _) in &expanded.findings {
-        assert!(manifest.get(span.range()).is_some());
-    }
-    let findings = expanded.findings.iter();
-    let findings = findings.map(|(_, message)| {
+    let (requests, findings) = expansion(manifest, &expand(&root, values));
+    let findings = findings.iter().map(|message| {
         let help = message.help();
         format!("{}: {message}; {help}", message.reason())
     });
-    (
-        expanded.resources.iter().map(print).collect(),
-        findings.collect(),
-    )
+    (requests, findings.collect())
 }
 
 /// Returns the value after `key:` in the requests of a manifest of this type with these members.
@@ -42,20 +38,7 @@ fn made(type_: &str, members: &str, key: &str) -> String {
     let manifest = format!("name: web\ntype: {type_}\n{members}\n");
     let values = values(Some("prod"), &[("COPILOT_APPLICATION_NAME", "shop")]);
     let (requests, _) = expanded(&manifest, &values);
-    let all = requests.join("\n");
-    let Some((_, after)) = all.split_once(&format!("{key}:")) else {
-        return "-".to_owned();
-    };
-    let mut depth = 0;
-    let end = after.find(|c: char| {
-        match c {
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth -= 1,
-            _ => {}
-        }
-        depth < 0 || (depth == 0 && c == ',')
-    });
-    after[..end.unwrap_or(after.len())].to_owned()
+    value_after(&requests.join("\n"), key)
 }
 
 const BACKEND: &str = "Backend Service";
@@ -445,4 +428,16 @@ fn a_manifest_becomes_a_service_with_its_task_definition() {
         super::super::testing::summary(unit),
         "service web runs web -"
     );
+}
+
+#[test]
+fn an_environment_that_says_nothing_replaces_nothing() {
+    let manifest = |environments: &str| {
+        format!("name: web\ntype: {BACKEND}\nimage: {{location: nginx}}\n{environments}")
+    };
+    let values = values(Some("prod"), &[]);
+    let (plain, _) = expanded(&manifest(""), &values);
+    let (with, _) = expanded(&manifest("environments:\n  prod:\n"), &values);
+    assert!(!plain.is_empty());
+    assert_eq!(with, plain);
 }

@@ -89,7 +89,7 @@ impl<'a> Section<'a> {
 
     /// Takes a member as a text, whatever scalar it is.
     pub(in crate::source) fn text(&mut self, key: &str) -> Option<Node<'a>> {
-        let node = self.take_if(key, |node| plain(node).is_some())?;
+        let node = self.take_if(key, |node| node.scalar().is_some())?;
         plain_text(&node)
     }
 
@@ -169,14 +169,6 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Returns what a scalar is as a text.
-pub(in crate::source) fn plain<'n>(node: &'n Node<'_>) -> Option<&'n str> {
-    match &node.value {
-        Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text),
-        _ => None,
-    }
-}
-
 /// Returns a scalar as a text: environment variables have no other values.
 pub(in crate::source) fn plain_text<'a>(node: &Node<'a>) -> Option<Node<'a>> {
     let value: &Cow<'a, str> = match &node.value {
@@ -188,5 +180,6 @@ pub(in crate::source) fn plain_text<'a>(node: &Node<'a>) -> Option<Node<'a>> {
 
 /// Whether a value is `true`, also as a text.
 pub(in crate::source) fn is_true(node: &Node<'_>) -> bool {
-    plain(node).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    node.scalar()
+        .is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }

@@ -26,10 +26,7 @@ impl<'t, 'a> Attribute<'t, 'a> {
 
     /// Returns the text, if it is known.
     pub(super) fn text(self) -> Option<&'t str> {
-        match &self.value?.value {
-            Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text),
-            _ => None,
-        }
+        self.value?.scalar()
     }
 
     /// Returns an argument inside an object.

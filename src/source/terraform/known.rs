@@ -1,10 +1,7 @@
 //! What can be said of an attribute before the plan is applied.
 
 use super::{
-    attribute::Attribute,
-    plan::{Plan, scalar},
-    reference::Referent,
-    resource::Resource,
+    super::tree::Node, attribute::Attribute, plan::Plan, reference::Referent, resource::Resource,
 };
 
 /// What is known of the resources of a type that have a name. `{name}` is the name, and `{account}`, `{region}` and
@@ -317,8 +314,8 @@ impl<'t, 'a> Plan<'t, 'a> {
             _ => {}
         }
         let value = resource.values.and_then(|it| it.get(attribute));
-        if let Some(text) = value.and_then(scalar).filter(|text| !text.is_empty()) {
-            return Some(text);
+        if let Some(text) = value.and_then(Node::scalar).filter(|text| !text.is_empty()) {
+            return Some(text.to_owned());
         }
         let known = KNOWN.iter().find(|known| known.type_ == resource.type_)?;
         let mut attributes = known.attributes.iter();

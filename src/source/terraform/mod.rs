@@ -28,7 +28,7 @@ use self::{
     table::{SCALES_ECS, Type},
 };
 use super::{
-    expand::Expanded,
+    expand::{Expanded, counted},
     text::Span,
     tree::{Member, Node, Value},
     values::Values,
@@ -207,11 +207,7 @@ fn say_unread(
     unread: &BTreeMap<String, usize>,
     is_all: bool,
 ) {
-    let types = unread.iter().map(|(kind, count)| match count {
-        1 => kind.clone(),
-        _ => format!("{count} of {kind}"),
-    });
-    let mut types = types.collect::<Vec<_>>().join(", ");
+    let mut types = counted(unread);
     if is_all {
         if types.is_empty() {
             "it has no resources".clone_into(&mut types);

@@ -6,12 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{
-        expand::Expanded,
-        text::Span,
-        tree::{Node, Value},
-        values::Values,
-    },
+    super::{expand::Expanded, text::Span, tree::Node, values::Values},
     Document,
     address::placeholder_name,
     attribute::Attribute,
@@ -152,13 +147,5 @@ impl<'t, 'a> Plan<'t, 'a> {
             names: self.names,
             is_part: false,
         }
-    }
-}
-
-/// Returns the text of a scalar.
-pub(super) fn scalar(node: &Node<'_>) -> Option<String> {
-    match &node.value {
-        Value::String(text) | Value::Number(text) | Value::Bool(text) => Some(text.to_string()),
-        _ => None,
     }
 }

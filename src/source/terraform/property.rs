@@ -370,7 +370,7 @@ fn is_list_of_objects(expected: &fields::Node) -> bool {
 fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
     let is = |name: &str| definition.text(name) == Some(text);
     let revision = definition.values.and_then(|it| it.get("revision"));
-    let revision = revision.and_then(super::plan::scalar);
+    let revision = revision.and_then(Node::scalar);
     let is_short = match (definition.text("family"), revision) {
         (Some(family), Some(revision)) => text == format!("{family}:{revision}"),
         _ => false,

@@ -7,7 +7,7 @@ use super::{
     super::tree::Node,
     address::{Step, steps},
     attribute::Attribute,
-    plan::{Plan, scalar},
+    plan::Plan,
     resource::Resource,
 };
 
@@ -76,8 +76,8 @@ impl<'t, 'a> Plan<'t, 'a> {
 
     /// Adds what an expression refers to.
     fn follow(&mut self, expression: &Node<'_>, place: Place<'_>, found: &mut Vec<Referent>) {
-        if let Some(text) = expression.get("constant_value").and_then(scalar) {
-            found.push(Referent::Constant(text));
+        if let Some(text) = expression.get("constant_value").and_then(Node::scalar) {
+            found.push(Referent::Constant(text.to_owned()));
         }
         let all = expression.get("references").and_then(Node::elements);
         let all: Vec<&str> = all

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    super::{syntax::parse_one, tree::print},
+    super::{syntax::parse_one, testing::expansion, tree::print},
     *,
 };
 
@@ -21,14 +21,10 @@ fn values(fill: &[(&str, &str)]) -> Values {
 fn expanded(text: &str, fill: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
     let root = parse_one("plan.json", text).unwrap().unwrap();
     assert!(is_state_or_plan(&root), "{text}");
-    let expanded = expand(&root, &values(fill));
-    for (span, _) in &expanded.findings {
-        assert!(text.get(span.range()).is_some());
-    }
-    let findings = expanded.findings.iter();
-    let findings = findings.map(|(_, message)| format!("{}: {message}", message.reason()));
-    let documents = expanded.resources.iter().map(print);
-    let documents = documents.map(|it| {
+    let (documents, findings) = expansion(text, &expand(&root, &values(fill)));
+    let findings = findings.iter();
+    let findings = findings.map(|message| format!("{}: {message}", message.reason()));
+    let documents = documents.iter().map(|it| {
         let without = it.replace(",DesiredCount:0}", "}");
         without.replace("{DesiredCount:0}", "{}")
     });
