@@ -351,7 +351,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "no alarm triggers this StepScaling policy", "give its alarm, with the ARN or the name of the policy in AlarmActions, or put it into the policy as Alarm";
-        StepScalingNeedsController => "step scaling needs the operator", "install the operator, and convert with --as resources; without it, use target tracking on the metric of the alarm";
+        StepScalingNeedsController => "step scaling needs the operator, except on the average CPU or memory of the service", "install the operator, and convert with --as resources; without it, use target tracking on the metric of the alarm";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message, advice } => "{message}", "{advice}";
@@ -361,7 +361,7 @@ reasons! {
         TargetsWithoutRule { rule } => "{rule} of these targets is not among the documents", "give it too: the PutRule request, or the output of aws events describe-rule; if several are beside them, name it in Rule, as PutTargets does";
         TaskCountRange => "count must be 1 to 10", "send several requests for more tasks";
         TaskDefinitionAmbiguous { name } => "task definition {name} is given twice with different contents", "keep one of them, or convert each folder by itself";
-        TaskDefinitionNotFound { value } => "{value} does not exist", "give that task definition too, or correct its name; the family of a list of containers alone is the name of its file";
+        TaskDefinitionNotFound { value } => "{value} is not in the input", "give what aws ecs describe-task-definition --task-definition {value} prints too, or correct its name; the family of a list of containers alone is the name of its file";
         TaskDefinitionRequired => "taskDefinition is required", "name the family of its task definition";
         TaskGroupConstraintUnsupported => "task:group can only be compared with ==, !=, in or not_in, and cannot be combined by or", "write task:group in [A, B] for the tasks of several groups";
         TemplateFunctionFailed { problem } => "the template does not give this value: {problem}", "correct the template, or write the value in place of the function";
@@ -411,6 +411,7 @@ reasons! {
         ConcurrencyNotCapped { n } => "a pod may get more than {n} requests at once", "limit them in the program, or in a gateway in front of it";
         ConcurrencyScalingNeedsMetric { n } => "tasks are added when they use 70 % of their CPU, not when each has {n} requests at once", "check that load shows in the CPU; otherwise convert with --as resources, and use a policy on a metric of requests";
         ConditionAssumed { name, value } => "condition {name} is taken to be {value}, because a parameter that it depends on has no value", "give the parameter with --parameter NAME=VALUE";
+        ConditionsNotInFile { names } => "conditions that are not in this file are taken to be false: {names}", "give the whole template, or pass --set NAME=true for each one that holds";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
         CopilotVariablesNotSet { names } => "Copilot sets {names}, which the manifest does not say", "give those that the program reads, each with --set NAME=VALUE";
@@ -533,6 +534,7 @@ reasons! {
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";
+        SecretServiceAssumed { value, service, option } => "{value} is taken for a reference to {service}, because it does not say to which service", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode apply a SecurityGroupPolicy only since Kubernetes 1.36", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
         SensitiveValues { names } => "the output has values in plain text that Terraform treats as sensitive: {names}", "keep the output as the state is kept, or give the containers these values as secrets";
@@ -550,6 +552,7 @@ reasons! {
         StartOrderBestEffort { a, b } => "{a} is started after {b}, but the kubelet does not guarantee the order", "let {a} retry until {b} answers";
         StartTimeoutByController => "the operator enforces startTimeout, not the kubelet", "install the operator";
         StaticHostPort { port } => "host port {port} limits the service to one task per node", "remove hostPort, and reach the tasks through the Service";
+        StepScalingByAutoscaler { metric, n, removal } => "an autoscaler has no steps: it keeps {metric} at {n} %, the threshold above which tasks are added, and {removal}", "to run the steps themselves, install the operator, and convert with --as resources";
         StopTimeoutPooled { n } => "a pod has one grace period for all containers: {n} s", "nothing to do unless a container must be killed earlier";
         StoppedContainerKeepsPodUnready { name, codes, advice } => "{name} stays stopped after exit code {codes}, and its pod is not ready from then on: it gets no traffic, and rollouts stop", "{advice}";
         SuspendedRunIsMadeUp { n } => "when suspend is set to false, the CronJob makes up for the last run that it missed, if that is not older than {n} s", "to avoid that, delete the CronJob and apply it again without suspend";
@@ -630,6 +633,7 @@ reasons! {
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
+        PlaceholderDefaultsUsed { values } => "placeholders have the defaults of the template: {values}", "give other values with --set NAME=VALUE";
         PlaceholdersFilled { texts } => "--set filled {texts} in a text that the program in a container reads", "if the program expands this text itself, give your own placeholder another name";
         PlaceholdersKept { names } => "placeholders were kept as they are: {names}", "fill them with --set NAME=VALUE";
         PipeBatchWindowUnused => "a message never waits for others", "";

@@ -154,6 +154,7 @@ mod tests {
             scale_out_cooldown: None,
             scale_in_cooldown: None,
             disable_scale_in: false,
+            replaced_steps: None,
         };
         AutoScaling {
             policies: vec![

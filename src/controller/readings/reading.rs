@@ -277,6 +277,7 @@ mod tests {
                 scale_out_cooldown: None,
                 scale_in_cooldown: None,
                 disable_scale_in: false,
+                replaced_steps: None,
             }],
             by_operator: true,
             ..AutoScaling::default()

@@ -120,6 +120,7 @@ mod tests {
             scale_out_cooldown: None,
             scale_in_cooldown: None,
             disable_scale_in: false,
+            replaced_steps: None,
         }
     }
 

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use super::scaled_object;
+use super::{scaled_object, step_behavior};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{Mode, WorkloadTarget},
     translate::{Context, Manifests, Object},
-    validate::{AlarmNote, AutoScaling, Metric, Series, Service, StepPolicy, TargetTracking},
+    validate::{
+        AlarmNote, AutoScaling, Metric, ReplacedSteps, Series, Service, StepPolicy, TargetTracking,
+    },
 };
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -212,6 +214,10 @@ pub(super) fn policy_path(policy: &TargetTracking) -> FieldPath {
 fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let target = FieldPath::root(Subject::AutoScaling).field("scalableTarget");
     for policy in &scaling.policies {
+        if let Some(steps) = &policy.replaced_steps {
+            report_steps(cx, scaling, (policy, steps), notes);
+            continue;
+        }
         let path = policy_path(policy);
         let is_percentage = matches!(policy.metric, Metric::Cpu | Metric::Memory);
         if is_percentage && policy.target_value.fract() != 0.0 {
@@ -253,6 +259,38 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     }
 }
 
+/// Reports what an autoscaler does in place of step scaling policies.
+fn report_steps(
+    cx: &Context<'_>,
+    scaling: &AutoScaling,
+    (policy, steps): (&TargetTracking, &ReplacedSteps),
+    notes: &mut Diagnostics,
+) {
+    let mut all = scaling.policies.iter();
+    let is_alone = all.all(|it| it.replaced_steps.is_some());
+    let metric = match policy.metric {
+        Metric::Memory => "memory",
+        _ => "CPU",
+    };
+    let n = percent(policy).to_string();
+    let removal = match &steps.removals {
+        None => "removes none".to_owned(),
+        Some((low, _)) if is_alone && cx.settings.kubernetes_minor >= 35 => {
+            format!("removes tasks below {low} %")
+        }
+        Some(_) => "removes tasks below 90 % of that".to_owned(),
+    };
+    let message = Message::StepScalingByAutoscaler {
+        metric: metric.to_owned(),
+        n,
+        removal,
+    };
+    let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
+    for index in &steps.policies {
+        notes.report(policies.index(*index).field("PolicyType"), message.clone());
+    }
+}
+
 /// Returns the target in whole percent; an autoscaler does not accept fractions, or values below 1.
 #[allow(
     clippy::cast_possible_truncation,
@@ -262,7 +300,7 @@ pub(super) fn percent(policy: &TargetTracking) -> i32 {
     policy.target_value.floor().clamp(1.0, f64::from(i32::MAX)) as i32
 }
 
-fn to_i32(number: i64) -> i32 {
+pub(super) fn to_i32(number: i64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
@@ -351,17 +389,24 @@ pub fn keeps_a_task(scaling: &AutoScaling) -> bool {
     !scaled_object::scales_to_zero(scaling)
 }
 
+/// Returns which policy of a direction counts: none if it is off, or else the fastest one.
+pub(super) fn select_policy(is_off: bool) -> String {
+    if is_off { "Disabled" } else { "Max" }.to_owned()
+}
+
 /// Returns how fast tasks are added and removed. AWS scales to the calculated size after three minutes above the
 /// target, and removes tasks after 15 minutes below 90 % of it. The tolerances express this from Kubernetes 1.35 on; a
 /// KEDA that runs there supports them.
 pub(super) fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
+    if let Some(paced) = step_behavior::of(cx, scaling) {
+        return paced;
+    }
     let with_tolerance = cx.settings.kubernetes_minor >= 35;
     let tolerance = |value: &str| with_tolerance.then(|| Quantity(value.to_owned()));
-    let select = |disabled: bool| Some(if disabled { "Disabled" } else { "Max" }.to_owned());
     HorizontalPodAutoscalerBehavior {
         scale_up: Some(HPAScalingRules {
             stabilization_window_seconds: Some(SCALE_OUT_SECONDS),
-            select_policy: select(scaling.scale_out_suspended),
+            select_policy: Some(select_policy(scaling.scale_out_suspended)),
             tolerance: tolerance("0"),
             policies: Some(vec![HPAScalingPolicy {
                 type_: "Pods".to_owned(),
@@ -371,7 +416,7 @@ pub(super) fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPod
         }),
         scale_down: Some(HPAScalingRules {
             stabilization_window_seconds: Some(scale_in_seconds(scaling)),
-            select_policy: select(scaling.never_scales_in()),
+            select_policy: Some(select_policy(scaling.never_scales_in())),
             tolerance: tolerance("100m"),
             policies: Some(vec![HPAScalingPolicy {
                 type_: "Percent".to_owned(),

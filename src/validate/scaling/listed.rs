@@ -87,8 +87,11 @@ pub(super) fn validate(
         }
         let found = Actions::of(alarm, index, raw, scope.service);
         notes.extend(found.notes);
-        // What triggers nothing of this service is not judged.
-        let is_used = scope.settings.mode == Mode::Controller && !found.policies.is_empty();
+        // What triggers nothing of this service is not judged, and neither is what an autoscaler replaces.
+        let is_judged = scope.settings.mode == Mode::Controller;
+        let mut ignored = Diagnostics::new();
+        let sink = if is_judged { &mut *sink } else { &mut ignored };
+        let is_used = !found.policies.is_empty();
         alarms.push(Listed {
             name: name.unwrap_or_default().to_owned(),
             in_query: !alarm.metrics.is_empty(),

@@ -10,6 +10,7 @@ mod policy;
 mod schedule;
 mod series;
 mod step;
+mod steps_as_target;
 mod target_tracking;
 mod utilization;
 mod watched;
@@ -26,6 +27,7 @@ pub use schedule::ScheduledAction;
 pub(super) use schedule::limit;
 pub use series::{Series, Statistic};
 pub use step::{Adjustment, Step, StepPolicy, StepScaling, Trigger};
+pub use steps_as_target::{Pace, ReplacedSteps};
 pub use target_tracking::{TargetTracking, high_alarm, low_alarm};
 
 use self::identity::identity;

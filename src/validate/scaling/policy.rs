@@ -1,8 +1,11 @@
 //! Scaling policies of each type.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, mem};
 
-use super::{AutoScaling, Scope, identity::identity, listed::Listed, step, target_tracking};
+use super::{
+    AutoScaling, Scope, identity::identity, listed::Listed, step, steps_as_target, target_tracking,
+    utilization,
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -26,6 +29,7 @@ pub(super) fn validate(
     sink: &mut Diagnostics,
 ) {
     let mut names = BTreeSet::new();
+    let mut with_steps = Vec::new();
     for (index, policy) in raw.iter().enumerate() {
         let path = path.index(index);
         let id = [
@@ -52,6 +56,9 @@ pub(super) fn validate(
             ),
         }
         if has_its_configuration(policy, &path, sink) {
+            if policy.step_scaling_policy_configuration.is_some() {
+                with_steps.push(index);
+            }
             one(
                 (index, policy, raw.len()),
                 listed,
@@ -62,6 +69,35 @@ pub(super) fn validate(
             );
         }
     }
+    if scope.settings.mode == Mode::Convert {
+        replace_steps(&with_steps, scope, scaling, path, sink);
+    }
+}
+
+/// Puts targets of an autoscaler in place of step scaling policies, and reports those for which nothing stands.
+fn replace_steps(
+    with_steps: &[usize],
+    scope: &Scope<'_>,
+    scaling: &mut AutoScaling,
+    path: &FieldPath,
+    sink: &mut Diagnostics,
+) {
+    let targets = steps_as_target::targets(&mem::take(&mut scaling.step_policies));
+    let mut replaced = BTreeSet::new();
+    for target in &targets {
+        if let Some(definition) = scope.task_definition {
+            let at = path.index(target.index).field("PolicyType");
+            utilization::validate((&target.metric, definition), scope.settings, at, sink);
+        }
+        let steps = target.replaced_steps.iter();
+        replaced.extend(steps.flat_map(|steps| &steps.policies).copied());
+    }
+    for index in with_steps.iter().filter(|index| !replaced.contains(index)) {
+        let at = path.index(*index).field("PolicyType");
+        sink.report(at, Message::StepScalingNeedsController);
+    }
+    scaling.policies.extend(targets);
+    scaling.policies.sort_by_key(|policy| policy.index);
 }
 
 /// Whether the policy has the configuration of its type and no other.
@@ -127,16 +163,15 @@ fn one(
             &path.field("StepScalingPolicyConfiguration"),
             sink,
         );
-        match scope.settings.mode {
-            Mode::Convert => sink.report(
-                path.field("PolicyType"),
-                Message::StepScalingNeedsController,
-            ),
-            Mode::Controller => {
-                let policies = step::with_alarms((index, raw, count), listed, scope, path, sink);
-                scaling.step_policies.extend(policies);
+        let policies = match scope.settings.mode {
+            // An autoscaler does what it can in place of them, which is judged when all of them are known.
+            Mode::Convert => {
+                let mut ignored = Diagnostics::new();
+                step::with_alarms((index, raw, count), listed, scope, path, &mut ignored)
             }
-        }
+            Mode::Controller => step::with_alarms((index, raw, count), listed, scope, path, sink),
+        };
+        scaling.step_policies.extend(policies);
     }
     if let Some(configuration) = &raw.predictive_scaling_policy_configuration {
         if configuration.mode.as_deref() == Some("ForecastAndScale") {

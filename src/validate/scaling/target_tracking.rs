@@ -1,6 +1,6 @@
 //! Target tracking policies.
 
-use super::{Metric, Scope, metric};
+use super::{Metric, ReplacedSteps, Scope, metric};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -23,6 +23,8 @@ pub struct TargetTracking {
     pub scale_in_cooldown: Option<i64>,
     /// Whether this policy never removes tasks.
     pub disable_scale_in: bool,
+    /// The step scaling policies in whose place an autoscaler keeps the value; `None` for target tracking.
+    pub replaced_steps: Option<ReplacedSteps>,
 }
 
 /// Validates a target tracking policy; returns `None` if its metric cannot be determined.
@@ -60,6 +62,7 @@ pub(super) fn validate(
         scale_out_cooldown: raw.scale_out_cooldown,
         scale_in_cooldown: raw.scale_in_cooldown,
         disable_scale_in: raw.disable_scale_in.unwrap_or(false),
+        replaced_steps: None,
     })
 }
 
