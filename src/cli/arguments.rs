@@ -100,6 +100,9 @@ pub(super) struct InputOptions {
     /// The environment of AWS Copilot for which its manifests are read [default: none, the manifest without any]
     #[arg(long, value_name = "NAME")]
     pub(super) environment: Option<String>,
+    /// Give a container its image, in place of the one that its task definition has
+    #[arg(long = "image", value_name = "CONTAINER=IMAGE", value_parser = pair)]
+    pub(super) images: Vec<(String, String)>,
     /// Read the content of an environment file in S3 from a local file
     #[arg(long = "env-file", value_name = "ARN=PATH", value_parser = pair)]
     environment_files: Vec<(String, String)>,

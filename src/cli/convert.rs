@@ -31,10 +31,10 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         denied: options.denied(),
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
-    let unnamed = named::given(&settings);
     let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let given = options.values(&settings)?;
+    let unnamed = named::given(&settings, &given);
     let folder = options.output.output_dir.as_deref();
     let catalog = Catalog::read(&options.inputs, folder, given, &mut |problem| {
         problems.push(problem);

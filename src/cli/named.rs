@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Message,
     ecs::{ContainerDefinition, TaskDefinition},
     settings::Settings,
-    source::{Content, Unit},
+    source::{Content, Unit, Values},
     validate::credential_spec_location,
 };
 
@@ -18,10 +18,11 @@ const ENV_FILE: &str = "--env-file";
 const FIRELENS_CONFIG: &str = "--firelens-config";
 const FSX_HOST: &str = "--fsx-host";
 const GMSA_CREDENTIAL_SPEC: &str = "--gmsa-credential-spec";
+const IMAGE: &str = "--image";
 const USER: &str = "--user";
 
 /// Returns everything that options say something about.
-pub(super) fn given(settings: &Settings) -> BTreeSet<Named> {
+pub(super) fn given(settings: &Settings, values: &Values) -> BTreeSet<Named> {
     let devices = settings.devices.keys().map(|it| (DEVICE, it));
     let environment = settings.environment_files.keys().map(|it| (ENV_FILE, it));
     let firelens = settings.firelens_files.keys();
@@ -29,9 +30,10 @@ pub(super) fn given(settings: &Settings) -> BTreeSet<Named> {
     let shares = settings.fsx_hosts.keys().map(|it| (FSX_HOST, it));
     let accounts = settings.gmsa_credential_specs.keys();
     let accounts = accounts.map(|it| (GMSA_CREDENTIAL_SPEC, it));
+    let images = values.images.keys().map(|it| (IMAGE, it));
     let users = settings.users.keys().map(|it| (USER, it));
     let all = devices.chain(environment).chain(firelens);
-    let all = all.chain(shares).chain(accounts).chain(users);
+    let all = all.chain(shares).chain(accounts).chain(images).chain(users);
     all.map(|(option, key)| (option, key.clone())).collect()
 }
 
@@ -91,6 +93,7 @@ fn of_container(container: &ContainerDefinition) -> impl Iterator<Item = (&'stat
             accounts
                 .filter_map(|text| Some((GMSA_CREDENTIAL_SPEC, credential_spec_location(text)?))),
         )
+        .chain(container.name.as_deref().map(|name| (IMAGE, name)))
         .chain(users.map(|user| (USER, user)))
 }
 

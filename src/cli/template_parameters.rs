@@ -26,6 +26,7 @@ impl ConvertOptions {
             parameters,
             stack_name: self.input.stack_name.clone(),
             environment: self.input.environment.clone(),
+            images: self.input.images.iter().cloned().collect(),
             region: settings.aws_region.clone(),
             account_id: settings.aws_account_id.clone(),
             partition: Some(settings.aws_partition.clone()),

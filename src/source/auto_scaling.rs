@@ -61,9 +61,8 @@ impl Reader<'_> {
             walk.elements(member.value, Api::ScheduledAction.tree(), trail)
         });
         let rest = Reader {
-            entry: self.entry,
-            fill: self.fill,
             root: root.clone(),
+            ..*self
         };
         rest.beside(&node, &[], sink);
         let scaler = scaler.filter(|member| !matches!(member.value.value, Value::Null));

@@ -160,7 +160,7 @@ impl Catalog {
         } = self;
         plans
             .into_iter()
-            .map(move |plan| load(&plan, &entries, &mut texts, &values.fill))
+            .map(move |plan| load(&plan, &entries, &mut texts, &values))
     }
 
     /// Reads the documents again, as [`Self::into_units`] does, and calls `work` for each unit and its number on one of
@@ -177,7 +177,7 @@ impl Catalog {
         in_order(
             &self.plans,
             || self.texts.unread(),
-            |texts, number, plan| work(number, load(plan, &self.entries, texts, &self.values.fill)),
+            |texts, number, plan| work(number, load(plan, &self.entries, texts, &self.values)),
             take,
         )
     }
@@ -186,7 +186,7 @@ impl Catalog {
     pub fn unit(&self, number: usize) -> Option<Result<Unit, Problem>> {
         let plan = self.plans.get(number)?;
         let mut texts = self.texts.unread();
-        Some(load(plan, &self.entries, &mut texts, &self.values.fill))
+        Some(load(plan, &self.entries, &mut texts, &self.values))
     }
 
     /// The namespace that the custom resources name, if it is only one.

@@ -9,7 +9,6 @@ use super::{
     home::Home,
     kind::Kind,
     link::{Choice, Plan, Role},
-    placeholder::Fill,
     read::Problem,
     registration,
     request::{Reader, Request},
@@ -17,6 +16,7 @@ use super::{
     text::SourceText,
     tree::Node,
     unit::{Content, Unit},
+    values::Values,
 };
 use crate::{
     crd,
@@ -29,7 +29,7 @@ use crate::{
 pub(super) struct Loader<'c> {
     entries: &'c [Entry],
     texts: &'c mut Texts,
-    fill: &'c Fill,
+    values: &'c Values,
     pub(super) documents: Vec<Document>,
     pub(super) diagnostics: Diagnostics,
     left_out: Vec<FieldPath>,
@@ -46,12 +46,12 @@ pub(super) fn load(
     plan: &Plan,
     entries: &[Entry],
     texts: &mut Texts,
-    fill: &Fill,
+    values: &Values,
 ) -> Result<Unit, Problem> {
     let mut loader = Loader {
         entries,
         texts,
-        fill,
+        values,
         documents: Vec::with_capacity(2),
         diagnostics: Diagnostics::new(),
         left_out: Vec::new(),
@@ -315,7 +315,8 @@ impl<'c> Loader<'c> {
         let source = self.texts.get(entry.origin())?;
         let reader = Reader {
             entry,
-            fill: self.fill,
+            fill: &self.values.fill,
+            images: &self.values.images,
             root,
         };
         let tree = self.texts.tree(entry)?;
@@ -330,7 +331,7 @@ impl<'c> Loader<'c> {
         let Some(node) = node else {
             return Err(changed(source));
         };
-        let home = Home::of(&node, &entry.form, self.fill);
+        let home = Home::of(&node, &entry.form, &self.values.fill);
         let tree = tree.unwrap_or_else(|| Arc::new(node.skeleton()));
         let request = request(&reader, node);
         let mut document = Document::new(source, entry, tree);

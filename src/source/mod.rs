@@ -45,6 +45,7 @@ mod built_by;
 mod catalog;
 mod cloud_formation;
 mod compose;
+mod container_list;
 mod copilot;
 mod custom_domains;
 mod de;
@@ -92,6 +93,7 @@ pub(crate) fn read_tree(source: &SourceText) -> Result<Option<Node<'_>>, (Span, 
 }
 
 pub use catalog::Catalog;
+pub use container_list::Images;
 pub use document::{Document, Location};
 pub use kind::{Form, Kind};
 pub use placeholder::{Fill, parse_fill};

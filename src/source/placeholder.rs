@@ -28,6 +28,9 @@ pub(super) struct Placeholder<'t> {
     pub(super) name: &'t str,
     /// How it is bracketed.
     pub(super) style: Style,
+    /// The value that it has without one of `--set`: the last argument in ``{{ env `NAME` `VALUE` }}``
+    /// (<https://github.com/kayac/ecspresso#template-syntax>).
+    pub(super) default: Option<&'t str>,
 }
 
 impl<'t> Placeholder<'t> {
@@ -108,6 +111,14 @@ const WORDS: &[&str] = &[
     "YOUR_",
 ];
 
+/// What such a word ends with.
+const ENDS: &[&str] = &["_ARN", "_HERE", "_ID"];
+
+/// Whether a word of capitals asks for a value.
+fn asks(text: &str) -> bool {
+    WORDS.iter().any(|word| text.starts_with(word)) || ENDS.iter().any(|word| text.ends_with(word))
+}
+
 /// Returns the whole text as one placeholder: a variable of a shell, or a word that asks for a value.
 fn whole(text: &str) -> Option<Placeholder<'_>> {
     let (name, style) = match text.as_bytes().first()? {
@@ -115,7 +126,7 @@ fn whole(text: &str) -> Option<Placeholder<'_>> {
             let name = text.strip_prefix('$').filter(|name| identifier(name))?;
             (name, Style::Dollar)
         }
-        b'A'..=b'Z' if WORDS.iter().any(|word| text.starts_with(word)) => {
+        b'A'..=b'Z' if asks(text) => {
             let is_word = text.bytes().all(|byte| capital(byte) || byte == b'-');
             (is_word.then_some(text)?, Style::Word)
         }
@@ -126,6 +137,7 @@ fn whole(text: &str) -> Option<Placeholder<'_>> {
         text,
         name,
         style,
+        default: None,
     })
 }
 
@@ -175,11 +187,16 @@ pub(super) fn placeholder_at(text: &str) -> Option<Placeholder<'_>> {
     };
     let text = text.get(..open.len() + length + close.len())?;
     let start = 0;
+    let default = match style {
+        Style::Braces => default_of(inner),
+        _ => None,
+    };
     Some(Placeholder {
         start,
         text,
         name,
         style,
+        default,
     })
 }
 
@@ -223,6 +240,23 @@ fn brace_name(inner: &str) -> Option<&str> {
     };
     let name = name.trim_start_matches('.');
     (!name.is_empty()).then_some(name)
+}
+
+/// Returns the default in ``env `NAME` `VALUE` ``.
+fn default_of(inner: &str) -> Option<&str> {
+    let arguments = inner.trim_matches('-').trim().strip_prefix("env ")?.trim();
+    let quote = arguments
+        .chars()
+        .next()
+        .filter(|c| matches!(c, '`' | '"' | '\''))?;
+    let mut parts = arguments.split(quote);
+    // What is before, between and behind the two arguments is white space.
+    let (before, _name, between) = (parts.next()?, parts.next()?, parts.next()?);
+    let (value, behind) = (parts.next()?, parts.next()?);
+    let is_all = [before, between, behind]
+        .iter()
+        .all(|text| text.trim().is_empty());
+    (is_all && parts.next().is_none()).then_some(value)
 }
 
 fn identifier(name: &str) -> bool {
@@ -272,7 +306,13 @@ pub(super) fn used<'f>(text: &str, fill: &'f Fill) -> impl Iterator<Item = &'f S
     })
 }
 
-/// The text with the placeholders that `fill` names replaced. All other text stays as it is.
+/// Returns the value that `fill` has for a placeholder.
+pub(super) fn given<'f>(placeholder: Placeholder<'_>, fill: &'f Fill) -> Option<&'f str> {
+    let mut keys = [placeholder.name, placeholder.text].into_iter();
+    keys.find_map(|key| fill.get(key)).map(String::as_str)
+}
+
+/// The text with the placeholders replaced that `fill` names or that have a default. All other text stays as it is.
 pub(super) fn filled<'a>(text: Cow<'a, str>, fill: &Fill) -> Cow<'a, str> {
     filled_unless(text, fill, |_| false)
 }
@@ -283,14 +323,14 @@ pub(super) fn filled_unless<'a>(
     fill: &Fill,
     mut keep: impl FnMut(Placeholder<'_>) -> bool,
 ) -> Cow<'a, str> {
-    if fill.is_empty() {
+    if fill.is_empty() && !text.contains("{{") {
         return text;
     }
     let mut result = String::new();
     let mut end = 0;
     for found in placeholders(&text) {
-        let value = fill.get(found.name);
-        if let Some(value) = value.or_else(|| fill.get(found.text))
+        let value = given(found, fill).or(found.default);
+        if let Some(value) = value
             && !keep(found)
         {
             result.push_str(text.get(end..found.start).unwrap_or_default());
@@ -334,6 +374,7 @@ mod tests {
                 "{{ tfstate `aws_ecr_repository.all['app'].url` }}",
                 &["aws_ecr_repository.all['app'].url"],
             ),
+            ("{{ env `TAG` }}", &["TAG"]),
             ("<%= cpu %>", &["cpu"]),
             ("<%= ENV['TAG'] %>", &["ENV['TAG']"]),
             ("<% if a %>", &[]),
@@ -351,6 +392,10 @@ mod tests {
             ("$TAG", &["TAG"]),
             ("$TAG-x", &[]),
             ("CHANGE_ME", &["CHANGE_ME"]),
+            ("FILE_SYSTEM_ID", &["FILE_SYSTEM_ID"]),
+            ("PASTE_TOKEN_HERE", &["PASTE_TOKEN_HERE"]),
+            ("VALID", &[]),
+            ("file_system_id", &[]),
             ("YOUR_ACCOUNT_ID", &["YOUR_ACCOUNT_ID"]),
             ("CHANGELOG", &[]),
             ("REPLACE_ME now", &[]),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
+    container_list::{self, Images},
     de::from_node,
     deployment::lift_primary_deployment,
     entry::Entry,
@@ -43,6 +44,7 @@ pub(super) struct Request<T> {
 pub(super) struct Reader<'c> {
     pub(super) entry: &'c Entry,
     pub(super) fill: &'c Fill,
+    pub(super) images: &'c Images,
     /// The position of the document among those of its unit.
     pub(super) root: FieldPath,
 }
@@ -58,6 +60,8 @@ impl Reader<'_> {
         let mut sink = Sink::default();
         let (mut body, annotations) = self.open(document, &mut sink);
         let described = drop_system_tags(&mut body, &mut sink);
+        container_list::read_text(&mut body, self.entry.form.spelling);
+        container_list::set_images(&mut body, self.entry.form.spelling, self.images);
         let extensions = crd::TaskDefinitionExtensions {
             kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
         };

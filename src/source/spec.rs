@@ -4,12 +4,12 @@ use super::{
     entry::{CONFIGURATION, Entry},
     kind::{Envelope, Form, Kind},
     link::{DEFAULT_CONFIGURATION, revision_name},
-    placeholder::Fill,
     reference::Reference,
     request::{Reader, Request},
     syntax::parse_one,
     text::Span,
     tree::{Node, Value},
+    values::Values,
 };
 use crate::{
     crd,
@@ -145,10 +145,11 @@ fn read<T: Default, E>(
 ) -> ((T, Diagnostics), E) {
     let form = Form::new(kind, &("a custom resource", "it is one")).within(Envelope::Resource);
     let entry = Entry::alone(Span::new(0, spec.len()), form, name);
-    let fill = Fill::default();
+    let values = Values::default();
     let reader = Reader {
         entry: &entry,
-        fill: &fill,
+        fill: &values.fill,
+        images: &values.images,
         root: FieldPath::root(kind.subject()),
     };
     let text = format!("{{\"spec\":{spec}}}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::placeholder::Fill;
+use super::{container_list::Images, placeholder::Fill};
 
 /// What stands for the region if it is not given.
 pub(super) const REGION: &str = "<AWS_REGION>";
@@ -18,6 +18,8 @@ pub struct Values {
     pub stack_name: Option<String>,
     /// The environment of AWS Copilot whose members replace those of a manifest.
     pub environment: Option<String>,
+    /// Images by the names of their containers (`--image`), in place of those of the task definitions.
+    pub images: Images,
     /// The AWS region.
     pub region: Option<String>,
     /// The AWS account.

@@ -102,6 +102,12 @@ pub(super) fn may_be_filled(text: &str) -> bool {
     is_one_placeholder(text) || enclosed || is_variable || is_hash
 }
 
+/// Whether `text`, where an ID is needed, asks for it: one placeholder, or a word such as `FILE_SYSTEM_ID`, which no ID
+/// can be.
+pub(super) fn asks_for_id(text: &str) -> bool {
+    may_be_filled(text) || (is_capitals(text) && text.ends_with("_ID"))
+}
+
 fn is_capitals(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     text.starts_with(|c: char| c.is_ascii_uppercase()) && text.chars().all(plain)

@@ -1,6 +1,9 @@
 //! File systems that many tasks share: Amazon EFS and S3 Files.
 
-use super::{Arn, Scope, arn::has_placeholder};
+use super::{
+    Arn, Scope,
+    arn::{asks_for_id, has_placeholder},
+};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
@@ -81,6 +84,8 @@ pub(super) fn validate_efs(
         let path = path.field("transitEncryption");
         sink.report(path, Message::EfsTransitEncryptionRequired);
     }
+    // What a cluster is given is not filled any more.
+    let is_open = |id: &str| !scope.settings.in_cluster && asks_for_id(id);
     let id = raw.file_system_id.clone().unwrap_or_default();
     if id.is_empty() {
         let name = "fileSystemId";
@@ -88,7 +93,7 @@ pub(super) fn validate_efs(
             name: name.to_owned(),
         };
         sink.report(path.field(name), message);
-    } else if !is_id(&id, "fs-") {
+    } else if !is_id(&id, "fs-") && !is_open(&id) {
         let allowed = "fs- and 8 to 40 hexadecimal digits are needed".to_owned();
         let value = id.clone();
         sink.report(
@@ -96,7 +101,8 @@ pub(super) fn validate_efs(
             Message::InvalidValue { value, allowed },
         );
     }
-    if let Some(value) = access_point.clone().filter(|id| !is_id(id, "fsap-")) {
+    let is_point = |id: &String| is_id(id, "fsap-") || is_open(id);
+    if let Some(value) = access_point.clone().filter(|id| !is_point(id)) {
         let path = path.field("authorizationConfig").field("accessPointId");
         let allowed = "fsap- and 8 to 40 hexadecimal digits are needed".to_owned();
         sink.report(path, Message::InvalidValue { value, allowed });

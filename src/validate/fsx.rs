@@ -69,6 +69,13 @@ pub(super) fn validate_fsx(
     let at = path.field("credentialsParameter");
     require_external_secrets(scope, &path, sink);
     let credentials = validate_reference(&parameter, scope, &at, sink);
+    if let Some(option) = credentials.as_ref().and_then(|it| it.assumed.clone()) {
+        let value = parameter.clone();
+        sink.report(
+            at.clone(),
+            Message::SecretReferenceUnclear { value, option },
+        );
+    }
     if let Some(SecretReference {
         json_key, version, ..
     }) = &credentials

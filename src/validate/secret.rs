@@ -6,7 +6,7 @@ use super::{
     Scope,
     arn::has_placeholder,
     region::{Region, default_region},
-    secret_reference::{ParsedReference, ReferenceError},
+    secret_reference::{ParsedReference, ReferenceError, fill_option},
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
@@ -41,6 +41,8 @@ pub struct SecretReference {
     pub version: Option<SecretVersion>,
     /// The original reference, if it lacks some of the colons that the ECS agent requires for a JSON key or a version.
     pub short: Option<String>,
+    /// What fills the placeholder from whose name the service is taken.
+    pub assumed: Option<String>,
 }
 
 /// An AWS service that stores secrets.
@@ -50,6 +52,16 @@ pub enum SecretService {
     SecretsManager,
     /// The parameter store of AWS Systems Manager.
     ParameterStore,
+}
+
+impl SecretService {
+    /// Returns the name of the service in a message.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "Secrets Manager",
+            Self::ParameterStore => "the SSM parameter store",
+        }
+    }
 }
 
 /// Which version of a secret is read.
@@ -135,6 +147,10 @@ pub(super) fn validate_reference(
 ) -> Option<SecretReference> {
     let parsed = match ParsedReference::parse(text) {
         Ok(parsed) => parsed,
+        // What a cluster is given is not filled any more.
+        Err(ReferenceError::Placeholder) if !scope.settings.in_cluster => {
+            ParsedReference::assumed(text)
+        }
         Err(error) => {
             sink.report(path.clone(), error.message(text));
             return None;
@@ -147,6 +163,7 @@ pub(super) fn validate_reference(
         json_key,
         version,
         short,
+        assumed,
     } = parsed;
     let region = match region {
         Some(region) => Region::named(region),
@@ -160,6 +177,7 @@ pub(super) fn validate_reference(
         json_key: json_key.map(str::to_owned),
         version,
         short: short.then(|| text.to_owned()),
+        assumed: assumed.then(|| fill_option(text)),
     })
 }
 
@@ -288,6 +306,7 @@ mod tests {
             json_key,
             version,
             short: false,
+            assumed: false,
         })
     }
 
@@ -301,6 +320,7 @@ mod tests {
                 json_key: None,
                 version: None,
                 short: false,
+                assumed: false,
             })
         };
         let id = "9d4cb84b-ad69-40c0-a0ab-cead36b967e8";
@@ -419,6 +439,7 @@ mod tests {
                 json_key: Some("password"),
                 version: None,
                 short: false,
+                assumed: false,
             })
         );
     }
@@ -519,6 +540,36 @@ mod tests {
         ]
         .map(|(path, reason)| (path.to_owned(), reason));
         assert_eq!(reasons(&raw, &settings), expected);
+    }
+
+    #[test]
+    fn a_placeholder_alone_is_taken_for_a_secret_except_in_a_cluster() {
+        use SecretService::{ParameterStore, SecretsManager};
+        for (text, service) in [
+            ("${DB}", SecretsManager),
+            ("$$$TOKEN_PARAM$$$", ParameterStore),
+            ("${stack-SSMToken}", ParameterStore),
+            ("{{ ssm `token` }}", ParameterStore),
+            ("{{ secretsmanager_arn `ssm/token` }}", SecretsManager),
+        ] {
+            let raw = ecs::ContainerDefinition {
+                secrets: vec![secret("A", text)],
+                ..ecs::ContainerDefinition::default()
+            };
+            let offline = Settings {
+                aws_region: Some("eu-west-1".to_owned()),
+                ..Settings::default()
+            };
+            let in_cluster = Settings {
+                in_cluster: true,
+                ..offline.clone()
+            };
+            assert_eq!(ParsedReference::assumed(text).service, service, "{text}");
+            assert_eq!(reasons(&raw, &offline), [], "{text}");
+            let path = "secrets[0].valueFrom".to_owned();
+            let unclear = (path, Reason::SecretReferenceUnclear);
+            assert_eq!(reasons(&raw, &in_cluster), [unclear], "{text}");
+        }
     }
 
     proptest! {

@@ -18,6 +18,8 @@ pub(super) struct ParsedReference<'a> {
     /// Whether it has some of the three options, but not the colons of all
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
     pub(super) short: bool,
+    /// Whether the service is taken from the name of a placeholder.
+    pub(super) assumed: bool,
 }
 
 /// The reason why a `valueFrom` cannot be parsed.
@@ -37,11 +39,16 @@ impl ReferenceError {
             },
             Self::Placeholder => Message::SecretReferenceUnclear {
                 value: value.to_owned(),
-                option: shell_word(&format!("{}=ARN", fill_name(value))).into_owned(),
+                option: fill_option(value),
             },
             Self::StageAndId => Message::SecretVersionConflict,
         }
     }
+}
+
+/// Returns the value of `--set` that fills a placeholder with an ARN, as a word of a shell.
+pub(super) fn fill_option(placeholder: &str) -> String {
+    shell_word(&format!("{}=ARN", fill_name(placeholder))).into_owned()
 }
 
 /// Returns the name that fills a placeholder: the word between its brackets, or the argument of its function, as in
@@ -78,6 +85,7 @@ impl<'a> ParsedReference<'a> {
                 json_key: None,
                 version: None,
                 short: false,
+                assumed: false,
             }),
             [
                 "arn",
@@ -110,9 +118,31 @@ impl<'a> ParsedReference<'a> {
                     json_key: None,
                     version: None,
                     short: false,
+                    assumed: false,
                 })
             }
             _ => Err(ReferenceError::Unknown),
+        }
+    }
+
+    /// Returns a reference that is one placeholder, for the service that its name or its function says, or else for
+    /// Secrets Manager.
+    pub(super) fn assumed(placeholder: &'a str) -> Self {
+        let name = placeholder.to_ascii_lowercase();
+        let says = |words: [&str; 2]| words.iter().any(|word| name.contains(word));
+        let service = if says(["ssm", "param"]) && !says(["secretsmanager", "secret_arn"]) {
+            SecretService::ParameterStore
+        } else {
+            SecretService::SecretsManager
+        };
+        Self {
+            service,
+            region: None,
+            key: placeholder,
+            json_key: None,
+            version: None,
+            short: false,
+            assumed: true,
         }
     }
 
@@ -140,6 +170,7 @@ impl<'a> ParsedReference<'a> {
             json_key: option(0),
             version,
             short: matches!(options.len(), 1 | 2),
+            assumed: false,
         })
     }
 }

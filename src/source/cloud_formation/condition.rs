@@ -7,7 +7,7 @@ use super::{
     },
     function::{Failure, list},
     scope::Scope,
-    stack::Stack,
+    stack::{Open, Stack},
 };
 use crate::diagnostic::Message;
 
@@ -22,14 +22,7 @@ impl<'t, 'a> Stack<'t, 'a> {
             return Ok(*known);
         }
         let Some(member) = self.in_section("Conditions", name) else {
-            let advice = if self.is_part {
-                " here: give the whole template"
-            } else {
-                ""
-            };
-            return Err(Failure::new(format!(
-                "there is no condition {name}{advice}"
-            )));
+            return self.condition_elsewhere(name);
         };
         let outer = std::mem::take(&mut self.is_assumed);
         let holds = self.within(name, |stack| stack.holds(&member.value, &Scope::default()));
@@ -42,6 +35,22 @@ impl<'t, 'a> Stack<'t, 'a> {
         }
         self.conditions.insert(name.to_owned(), holds);
         Ok(holds)
+    }
+
+    /// Returns whether a condition holds that the rest of the template has: not, unless `--set` gives it.
+    fn condition_elsewhere(&mut self, name: &str) -> Result<bool, Failure> {
+        if !self.is_part {
+            return Err(Failure::new(format!("there is no condition {name}")));
+        }
+        match self.given(name) {
+            Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(Failure::new(format!("condition {name} is true or false"))),
+            None => {
+                self.open(name, Open::Condition);
+                Ok(false)
+            }
+        }
     }
 
     /// Returns whether the expression of a condition holds.

@@ -299,8 +299,9 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         let [delimiter, whole] = self.arguments("a delimiter and a text")?;
         let (delimiter, whole) = (self.text_of(delimiter)?, self.text_of(whole)?);
         if is_open(&whole) && delimiter != "," {
+            let name = whole.trim_matches(['$', '{', '}']);
             return Err(Failure::new(format!(
-                "{whole} is split, and its value is not known"
+                "{whole} is split, and its value is not known: give it with --set {name}=VALUE"
             )));
         }
         let elements: Vec<&str> = match delimiter.as_str() {

@@ -27,6 +27,13 @@ const NAMES: &[(&str, &str)] = &[
     ("AWS::Scheduler::Schedule", "Name"),
 ];
 
+/// Whether a capacity provider may not have the name. That of a file such as `ecs-cluster.yaml` is none that CloudFormation
+/// would use.
+fn is_reserved(name: &str) -> bool {
+    let mut beginnings = ["aws", "ecs", "fargate"].iter();
+    beginnings.any(|beginning| name.starts_with(beginning))
+}
+
 /// Returns the property that has the name of a resource of this type, if a missing one is made.
 pub(super) fn property(type_: &str) -> Option<&'static str> {
     let found = NAMES.iter().find(|(known, _)| *known == type_);
@@ -81,6 +88,12 @@ impl<'t, 'a> Resource<'t, 'a> {
             return family;
         }
         let stack_name = kebab(&stack.name);
+        let is_provider = self.type_ == "AWS::ECS::CapacityProvider";
+        let stack_name = if is_provider && is_reserved(&stack_name) {
+            format!("stack-{stack_name}")
+        } else {
+            stack_name
+        };
         if stack.unnamed(&self.type_) == 1 {
             return stack_name;
         }

@@ -39,6 +39,8 @@ pub(super) enum Open {
     Resource,
     /// What stands in the rest of a template, of which this is a part.
     Elsewhere,
+    /// A condition in the rest of a template.
+    Condition,
 }
 
 /// The template of a stack, and what its evaluation has found.
@@ -277,6 +279,9 @@ impl<'t, 'a> Stack<'t, 'a> {
         }
         if let Some(names) = of(Open::Resource) {
             self.say(span, Message::KnownAfterDeployment { names });
+        }
+        if let Some(names) = of(Open::Condition) {
+            self.say(span, Message::ConditionsNotInFile { names });
         }
         Expanded {
             resources,

@@ -488,7 +488,7 @@ fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
         ),
         (
             "!Select [1, !Split [':', !Ref Tag]]",
-            "<the template does not give this value: ${Tag} is split, and its value is not known>",
+            "<the template does not give this value: ${Tag} is split, and its value is not known: give it with --set Tag=VALUE>",
         ),
     ];
     for (expression, expected) in table {

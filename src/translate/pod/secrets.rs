@@ -32,9 +32,17 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
 /// The number of options in a reference to a secret: JSON key, version stage and version ID.
 const OPTIONS: usize = 3;
 
-/// Reports references that ECS itself would not resolve.
+/// Reports references that ECS itself would not resolve, and placeholders whose service is not sure.
 fn report_form(entry: &Entry<'_>, notes: &mut Diagnostics) {
     let reference = entry.reference;
+    if let Some(option) = reference.assumed.clone() {
+        let message = Message::SecretServiceAssumed {
+            value: reference.key.clone(),
+            service: reference.service.name().to_owned(),
+            option,
+        };
+        notes.report(entry.path.clone(), message);
+    }
     if let Some(value) = reference.short.clone() {
         let options = value.get(reference.key.len()..).unwrap_or_default();
         let missing = OPTIONS.saturating_sub(options.matches(':').count());
@@ -223,6 +231,7 @@ fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
         json_key,
         version,
         short: _,
+        assumed: _,
     } = entry.reference;
     let mut remote = json!({ "key": key });
     if let Some(json_key) = json_key {
