@@ -102,34 +102,34 @@ mod tests {
             (
                 api,
                 r#"{"containerDefinitions":"[{\"name\":\"web\"},{\"name\":\"b\",\"image\":\"b:1\"}]"}"#,
-                r#"{"containerDefinitions":[{"image":"web:2","name":"web"},{"name":"b","image":"b:1"}]}"#,
+                r#"{containerDefinitions:[{image:"web:2",name:"web"},{name:"b",image:"b:1"}]}"#,
             ),
             (
                 api,
                 r#"{"containerDefinitions":[{"name":"web","image":""}]}"#,
-                r#"{"containerDefinitions":[{"image":"web:2","name":"web"}]}"#,
+                r#"{containerDefinitions:[{image:"web:2",name:"web"}]}"#,
             ),
             (
                 cloud_formation,
                 r#"{"ContainerDefinitions":[{"Name":"web","Image":"<IMAGE1_NAME>"}]}"#,
-                r#"{"ContainerDefinitions":[{"image":"web:2","Name":"web"}]}"#,
+                r#"{ContainerDefinitions:[{image:"web:2",Name:"web"}]}"#,
             ),
             (
                 api,
                 r#"{"containerDefinitions":"{}"}"#,
-                r#"{"containerDefinitions":"{}"}"#,
+                r#"{containerDefinitions:"{}"}"#,
             ),
             (
                 api,
                 r#"{"containerDefinitions":"[{"}"#,
-                r#"{"containerDefinitions":"[{"}"#,
+                r#"{containerDefinitions:"[{"}"#,
             ),
             (
                 api,
                 r#"{"containerDefinitions":[1]}"#,
-                r#"{"containerDefinitions":[1]}"#,
+                r#"{containerDefinitions:[1]}"#,
             ),
-            (api, r#"{"family":"a"}"#, r#"{"family":"a"}"#),
+            (api, r#"{"family":"a"}"#, r#"{family:"a"}"#),
             (api, "[]", "[]"),
         ] {
             assert_eq!(prepared(text, spelling), expected);

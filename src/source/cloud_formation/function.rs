@@ -73,7 +73,8 @@ pub(super) fn evaluate<'t, 'a>(
         span,
     };
     match &*function.key {
-        "Ref" => {
+        // Some programs that turn short forms into long ones write `Fn::Ref`.
+        "Ref" | "Fn::Ref" => {
             let name = call.name()?;
             call.stack.reference(&name, scope, span)
         }
@@ -273,6 +274,9 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         let [index, elements] = self.arguments("an index and a list")?;
         let index = self.text_of(index)?;
         let value = self.evaluated(elements)?;
+        if value.text().is_some_and(is_open) {
+            return Ok(value);
+        }
         let elements = value.elements();
         let elements = elements.ok_or_else(|| Failure::new("it selects from a list"))?;
         if let [

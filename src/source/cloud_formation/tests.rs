@@ -482,23 +482,33 @@ fn a_part_of_a_template_is_evaluated_as_far_as_it_goes() {
             r#""${Sizes.__Stage_.Cpu}""#,
         ),
         ("!Ref Given", r#""x""#),
+        ("!If [IsProd, 1, 2]", "2"),
+        ("!If [IsKnown, 1, 2]", "1"),
         (
-            "!If [IsProd, 1, 2]",
-            "<the template does not give this value: there is no condition IsProd here: give the whole template>",
+            "!If [Given, 1, 2]",
+            "<the template does not give this value: condition Given is true or false>",
         ),
+        ("!Select [0, !Ref Zones]", r#""${Zones}""#),
+        ("{Fn::Ref: Tag}", r#""${Tag}""#),
         (
             "!Select [1, !Split [':', !Ref Tag]]",
             "<the template does not give this value: ${Tag} is split, and its value is not known: give it with --set Tag=VALUE>",
         ),
     ];
+    let given = [("Given", "x"), ("IsKnown", "true")];
     for (expression, expected) in table {
         let template = format!("Family: web\nValue: {expression}");
         let root = parse_one("web.yaml", &template).unwrap().unwrap();
         assert!(has_functions(&root));
-        let expanded = expand_part(&root, "web.yaml", &values(&[("Given", "x")], &[]));
+        let expanded = expand_part(&root, "web.yaml", &values(&given, &[]));
         let printed: Vec<String> = expanded.resources.iter().map(print).collect();
         assert_eq!(printed, [format!(r#"{{Family:"web",Value:{expected}}}"#)]);
-        assert_eq!(expanded.findings, []);
+        let assumed = expression.contains("IsProd").then(|| {
+            let names = "IsProd".to_owned();
+            Message::ConditionsNotInFile { names }
+        });
+        let found = expanded.findings.into_iter().map(|(_, message)| message);
+        assert_eq!(found.collect::<Vec<_>>(), Vec::from_iter(assumed));
     }
 }
 
