@@ -15,9 +15,10 @@ use super::{
         StatusOptions,
     },
     controller::ControllerOptions,
+    layout::Layout,
     settings::{Platform, SettingsOptions},
     simulate::SimulateOptions,
-    values::{denied, fill, kubernetes_minor, namespace, pair, values, warning},
+    values::{denied, fill, kubernetes_minor, namespace, overlay, pair, values, warning},
 };
 use crate::{
     convert::{Denied, Target},
@@ -131,6 +132,17 @@ pub(super) struct OutputOptions {
     /// Write a file for each object into this folder instead of printing them
     #[arg(long, value_name = "FOLDER")]
     pub(super) output_dir: Option<PathBuf>,
+    /// What the folder is laid out for; all but plain require --output-dir
+    #[arg(
+        long,
+        value_enum,
+        default_value = "plain",
+        requires_ifs = [("kustomize", "output_dir"), ("helm", "output_dir")]
+    )]
+    pub(super) layout: Layout,
+    /// Write an overlay of this name for --layout kustomize, unless it is there [default: default]
+    #[arg(long = "overlay", value_name = "NAME", value_parser = overlay)]
+    overlays: Vec<String>,
     /// The format of diagnostics
     #[arg(long, value_enum, default_value = "full")]
     pub(super) diagnostics: DiagnosticsFormat,
@@ -217,6 +229,24 @@ pub(super) enum DiagnosticsFormat {
     Json,
     /// Annotations of a GitHub workflow
     Github,
+}
+
+impl OutputOptions {
+    /// Returns the names of overlays, each once.
+    pub(super) fn overlays(&self) -> Result<Vec<String>, Error> {
+        let is_yaml = self.output == Format::Yaml;
+        match self.layout {
+            Layout::Kustomize | Layout::Helm if !is_yaml => Err(Error::LayoutIsYaml),
+            Layout::Plain | Layout::Helm if !self.overlays.is_empty() => {
+                Err(Error::OverlayWithoutKustomize)
+            }
+            Layout::Kustomize if self.overlays.is_empty() => Ok(vec!["default".to_owned()]),
+            _ => {
+                let names: BTreeSet<&String> = self.overlays.iter().collect();
+                Ok(names.into_iter().cloned().collect())
+            }
+        }
+    }
 }
 
 impl ConvertOptions {

@@ -9,29 +9,31 @@ use std::{
 
 use super::{
     Error,
-    arguments::{ConvertOptions, Format},
+    arguments::ConvertOptions,
+    layout::{Kept, Layout},
     named::{self, Named},
-    output::{Output, Printed},
+    output::{Finished, Form, Output, Printed},
     report::{Rendered, Renderer, Report},
     values,
 };
 use crate::{
-    convert::{Claims, Denied, Drafter, Given, Settled},
+    convert::{Claims, Denied, Drafter, Given, Settled, Target},
     diagnostic::{
         Diagnostic, Message, Reason, Severity,
         render::{Finding, Place, one_line},
     },
+    settings::Settings,
     source::{Catalog, Problem, SourceText, Span, Unit},
 };
 
 /// Converts unit by unit, so that memory does not grow with the number of objects.
 pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
     let mut settings = options.settings()?;
+    let overlays = options.output.overlays()?;
     let findings = Findings {
         denied: options.denied(),
         renderer: Renderer::new(options.output.diagnostics, options.output.verbose),
     };
-    let output = Output::new(options.output.output_dir.as_deref(), options.output.output)?;
     let mut problems = Vec::new();
     let given = options.values(&settings)?;
     let unnamed = named::given(&settings, &given);
@@ -46,18 +48,19 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         namespace.clone_into(&mut settings.namespace);
         settings.namespace_is_given = true;
     }
+    let form = form(options, &settings);
     let worker = Worker {
         catalog: &catalog,
         drafter: Drafter::new(&settings, options.target(), findings.denied.clone()),
         findings: &findings,
-        format: options.output.output,
+        form: &form,
         explains: options.input.explain_input,
         looks_for_names: !unnamed.is_empty(),
     };
     let mut run = Run {
         worker: &worker,
         report: Report::new(options.output.diagnostics),
-        output,
+        output: Output::new(folder, &form, &overlays),
         given: Given::default(),
         objects: 0,
         explained: HashSet::new(),
@@ -73,6 +76,19 @@ pub(super) fn run(options: &ConvertOptions) -> Result<ExitCode, Error> {
         |worked| run.take(worked?),
     )?;
     run.finish(folder, documents)
+}
+
+/// Returns how objects are printed. Who installs a chart chooses its namespace, unless the options or the input do.
+fn form(options: &ConvertOptions, settings: &Settings) -> Form {
+    let layout = options.output.layout;
+    let is_open = layout == Layout::Helm
+        && options.target() == Target::Manifests
+        && !settings.namespace_is_given;
+    Form {
+        format: options.output.output,
+        layout,
+        open_namespace: is_open.then(|| settings.namespace.clone()),
+    }
 }
 
 /// The state of one run.
@@ -100,7 +116,7 @@ impl Run<'_> {
         Ok(documents)
     }
 
-    /// Prints a warning about the run and not about a document.
+    /// Prints a finding about the run and not about a document.
     fn warn(&mut self, message: &Message, place: &str) -> Result<(), Error> {
         self.print(message, Finding::of_document(message, place))
     }
@@ -166,17 +182,35 @@ impl Run<'_> {
         })
     }
 
+    /// Prints what there is to say about the output folder.
+    fn report_folder(&mut self, finished: &Finished, folder: &str) -> Result<(), Error> {
+        let Finished {
+            left,
+            kept,
+            is_withheld,
+        } = finished;
+        if !left.is_empty() {
+            let names = left.join(", ");
+            self.warn(&Message::FilesLeft { names }, folder)?;
+        }
+        if !kept.is_empty() {
+            let names = kept.join(", ");
+            self.warn(&Message::FilesKept { names }, folder)?;
+        }
+        if *is_withheld {
+            self.warn(&Message::OutputWithheld, folder)?;
+        }
+        Ok(())
+    }
+
     /// Ends the output and the report.
     fn finish(mut self, folder: Option<&Path>, documents: usize) -> Result<ExitCode, Error> {
         for unnamed in mem::take(&mut self.unnamed) {
             self.warn(&named::unused(&unnamed), unnamed.0)?;
         }
-        let left = self.output.finish()?;
-        if let Some(folder) = folder
-            && !left.is_empty()
-        {
-            let names = left.join(", ");
-            self.warn(&Message::FilesLeft { names }, &folder.to_string_lossy())?;
+        let finished = self.output.finish(!self.report.has_errors())?;
+        if let Some(folder) = folder {
+            self.report_folder(&finished, &folder.to_string_lossy())?;
         }
         let skipped = self.worker.catalog.skipped();
         self.report.summarize(documents, self.objects, skipped)?;
@@ -189,7 +223,7 @@ struct Worker<'a> {
     catalog: &'a Catalog,
     drafter: Drafter<'a>,
     findings: &'a Findings,
-    format: Format,
+    form: &'a Form,
     /// Whether it is printed how documents are recognized.
     explains: bool,
     /// Whether options say something about single things, which documents name.
@@ -221,11 +255,13 @@ impl Worker<'_> {
             Err(problem) => return Ok(Err(problem)),
         };
         let draft = self.drafter.draft(&unit)?;
+        let diagnostics = draft.diagnostics();
+        let kept = Kept::new(diagnostics.iter().filter_map(kept_names));
         let printed = draft.objects().iter();
-        let printed = printed.map(|object| Printed::new(object, self.format));
+        let printed = printed.map(|object| Printed::new(object, &kept, self.form));
         Ok(Ok(Worked {
             number,
-            findings: self.findings.of_unit(&unit, &draft.diagnostics()),
+            findings: self.findings.of_unit(&unit, &diagnostics),
             shares: unit.shares,
             objects: printed.collect::<Result<_, _>>()?,
             named: if self.looks_for_names {
@@ -240,6 +276,14 @@ impl Worker<'_> {
             },
             claims: draft.into_claims(),
         }))
+    }
+}
+
+/// Returns the list of placeholders that a finding says are kept.
+fn kept_names(finding: &Diagnostic) -> Option<&String> {
+    match &finding.message {
+        Message::PlaceholdersKept { names } => Some(names),
+        _ => None,
     }
 }
 

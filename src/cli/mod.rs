@@ -6,7 +6,9 @@ mod cluster;
 mod controller;
 mod convert;
 mod explain;
+mod folder;
 mod image_scan;
+mod layout;
 mod named;
 mod output;
 mod report;
@@ -44,6 +46,30 @@ enum Error {
         path: PathBuf,
         /// The cause.
         source: io::Error,
+    },
+    /// Files of somebody else have the names of files to write.
+    #[error(
+        "nothing was written, because ecs-operator convert did not write these files: {files}; move or delete them, or choose another \
+         folder"
+    )]
+    NotOurs {
+        /// The paths.
+        files: String,
+    },
+    /// A layout is not one of JSON.
+    #[error("--layout kustomize and --layout helm write YAML: leave --output json out")]
+    LayoutIsYaml,
+    /// A layout without overlays.
+    #[error("--overlay requires --layout kustomize")]
+    OverlayWithoutKustomize,
+    /// Two workloads share a value of a chart.
+    #[error(
+        "nothing was written, because two workloads need different defaults for the value {name}: rename one of them, or use \
+         --layout kustomize"
+    )]
+    ValueTwice {
+        /// The value.
+        name: String,
     },
     /// A file of a template's parameters is none.
     #[error("{} has no parameters: {why}", path.display())]

@@ -1,15 +1,17 @@
-//! The output of objects: standard output, or one file per object.
+//! The output of objects: standard output, or the files of a folder.
 
 use std::{
     borrow::Cow,
-    collections::BTreeSet,
-    ffi::{OsStr, OsString},
-    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use super::{Error, arguments::Format};
+use super::{
+    Error,
+    arguments::Format,
+    folder::{Folder, is_same_object},
+    layout::{Around, Kept, Layout, ValueTwice, is_ours},
+};
 use crate::print::{self, Ordered};
 
 /// The size of the buffer of standard output in bytes: each write is a call of the system.
@@ -20,89 +22,149 @@ pub(super) enum Output {
     /// Standard output.
     Stream(Stream),
     /// A folder.
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// The format.
-        format: Format,
-        /// The names of the files that were written.
-        written: BTreeSet<OsString>,
-    },
+    Tree(Tree),
+}
+
+/// What a finished output says about its folder.
+#[derive(Default)]
+pub(super) struct Finished {
+    /// Other objects in the folder, which would be applied together with the written ones.
+    pub(super) left: Vec<String>,
+    /// Files of the user that were kept.
+    pub(super) kept: Vec<String>,
+    /// Whether nothing was written, although there are objects.
+    pub(super) is_withheld: bool,
 }
 
 impl Output {
-    /// Returns the requested output, after creating the folder.
-    pub(super) fn new(folder: Option<&Path>, format: Format) -> Result<Self, Error> {
-        let Some(path) = folder else {
-            return Ok(Self::Stream(Stream {
+    /// Returns the requested output.
+    pub(super) fn new(folder: Option<&Path>, form: &Form, overlays: &[String]) -> Self {
+        match folder {
+            None => Self::Stream(Stream {
                 writer: io::BufWriter::with_capacity(BUFFER, io::stdout()),
-                format,
+                format: form.format,
                 count: 0,
-            }));
-        };
-        fs::create_dir_all(path).map_err(Error::writing(path))?;
-        Ok(Self::Folder {
-            path: path.to_owned(),
-            format,
-            written: BTreeSet::new(),
-        })
+            }),
+            Some(path) => Self::Tree(Tree {
+                folder: Folder::new(path.to_owned()),
+                layout: form.layout,
+                around: Around::nothing(form.layout),
+                overlays: overlays.to_vec(),
+                is_empty: true,
+            }),
+        }
     }
 
     /// Writes one object.
     pub(super) fn write(&mut self, object: &Printed) -> Result<(), Error> {
         match self {
             Self::Stream(stream) => stream.write(&object.text),
-            Self::Folder {
-                path,
-                format,
-                written,
-            } => {
-                written.insert(write_file(path, *format, object)?);
-                Ok(())
-            }
+            Self::Tree(tree) => tree.write(object),
         }
     }
 
-    /// Ends the output. Returns the names of other objects in the folder, which would be applied together with the
-    /// written ones.
-    pub(super) fn finish(&mut self) -> Result<Vec<String>, Error> {
-        let (path, written) = match self {
-            Self::Stream(stream) => return stream.finish().map(|()| Vec::new()),
-            Self::Folder {
-                path,
-                format: _,
-                written,
-            } => (path, written),
-        };
-        let mut left = Vec::new();
-        for entry in fs::read_dir(&path).map_err(Error::writing(&*path))? {
-            let name = entry.map_err(Error::writing(&*path))?.file_name();
-            let extension = Path::new(&name).extension().and_then(OsStr::to_str);
-            if matches!(extension, Some("json" | "yaml" | "yml")) && !written.contains(&name) {
-                left.push(name.to_string_lossy().into_owned());
-            }
+    /// Ends the output. `is_complete` says that no document was rejected.
+    pub(super) fn finish(&mut self, is_complete: bool) -> Result<Finished, Error> {
+        match self {
+            Self::Stream(stream) => stream.finish().map(|()| Finished::default()),
+            Self::Tree(tree) => tree.finish(is_complete),
         }
-        left.sort();
-        Ok(left)
     }
+}
+
+/// How objects are printed.
+pub(super) struct Form {
+    pub(super) format: Format,
+    pub(super) layout: Layout,
+    /// The namespace of the objects, if a release of the chart decides it.
+    pub(super) open_namespace: Option<String>,
 }
 
 /// An object as text.
 pub(super) struct Printed {
-    /// The name of its file without an extension.
-    name: String,
+    /// The name of its file.
+    file: String,
     text: String,
+    around: Around,
 }
 
 impl Printed {
-    pub(super) fn new(object: &Ordered, format: Format) -> Result<Self, print::Error> {
+    /// Prints an object of a unit that keeps some placeholders.
+    pub(super) fn new(object: &Ordered, kept: &Kept, form: &Form) -> Result<Self, print::Error> {
         let (kind, name) = object.identity();
-        Ok(Self {
-            name: format!("{name}-{}", kind.to_ascii_lowercase()),
-            text: match format {
-                Format::Yaml => print::yaml(object)?,
-                Format::Json => print::json(object)?,
-            },
+        let name = format!("{name}-{}", kind.to_ascii_lowercase());
+        let (file, text, around) = match form.format {
+            Format::Yaml => {
+                let file = format!("{name}.yaml");
+                let namespace = form.open_namespace.as_deref();
+                let (text, around) = Around::of(form.layout, &file, object, kept, namespace)?;
+                (file, text, around)
+            }
+            Format::Json => {
+                let file = format!("{name}.json");
+                (file, print::json(object)?, Around::Plain)
+            }
+        };
+        Ok(Self { file, text, around })
+    }
+}
+
+/// The files of a folder.
+pub(super) struct Tree {
+    folder: Folder,
+    layout: Layout,
+    around: Around,
+    /// The names of overlays.
+    overlays: Vec<String>,
+    is_empty: bool,
+}
+
+impl Tree {
+    fn write(&mut self, object: &Printed) -> Result<(), Error> {
+        let Printed { file, text, around } = object;
+        self.is_empty = false;
+        let merged = self.around.merge(around);
+        merged.map_err(|ValueTwice(name)| Error::ValueTwice { name })?;
+        let text = if text.ends_with('\n') {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(format!("{text}\n"))
+        };
+        let path = Path::new(self.layout.folder()).join(file);
+        let layout = self.layout;
+        self.folder.write(&path, &text, |old| match layout {
+            Layout::Helm => is_ours(old),
+            Layout::Plain | Layout::Kustomize => is_same_object(&text, old),
+        })
+    }
+
+    /// Writes the files around the objects, and gives all files their names.
+    ///
+    /// A tool that prunes would delete what is missing in a base or in a chart, so an incomplete one is not written.
+    fn finish(&mut self, is_complete: bool) -> Result<Finished, Error> {
+        let is_withheld = self.layout != Layout::Plain && !is_complete;
+        let mut kept = Vec::new();
+        for file in self.around.files(self.folder.path(), &self.overlays)? {
+            let path = PathBuf::from(&file.path);
+            if file.is_of_user && self.folder.has(&path) {
+                kept.push(file.path);
+            } else if !self.is_empty && !is_withheld {
+                self.folder.write(&path, &file.text, is_ours)?;
+            }
+        }
+        if is_withheld {
+            return Ok(Finished {
+                left: Vec::new(),
+                kept,
+                is_withheld: !self.is_empty,
+            });
+        }
+        self.folder.commit()?;
+        let (inner, layout) = (self.layout.folder(), self.layout);
+        Ok(Finished {
+            left: self.folder.others(inner, |path| layout.is_left(path))?,
+            kept,
+            is_withheld: false,
         })
     }
 }
@@ -146,32 +208,3 @@ impl Stream {
 }
 
 const LIST_START: &str = "{\n  \"apiVersion\": \"v1\",\n  \"kind\": \"List\",\n  \"items\": [\n";
-
-/// Writes `<name>-<kind>.yaml`, first under a temporary name, so that no partial object ever exists.
-fn write_file(folder: &Path, format: Format, object: &Printed) -> Result<OsString, Error> {
-    let Printed { name, text } = object;
-    let (text, extension) = match format {
-        Format::Yaml => (Cow::Borrowed(text), "yaml"),
-        Format::Json => (Cow::Owned(format!("{text}\n")), "json"),
-    };
-    let file = format!("{name}.{extension}");
-    let path = folder.join(&file);
-    let unfinished = folder.join(format!(".{file}.unfinished"));
-    write_new(&unfinished, &text)
-        .and_then(|()| fs::rename(&unfinished, &path))
-        .map_err(|error| {
-            // Half an object is useless; report only the error of the write.
-            let _left = fs::remove_file(&unfinished);
-            Error::writing(path)(error)
-        })?;
-    Ok(file.into())
-}
-
-/// Writes a new file. A file that an earlier run left is removed; a link in its place would lead outside the folder.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    fs::File::create_new(path)?.write_all(text.as_bytes())
-}

@@ -69,6 +69,19 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads the name of an overlay, which is a folder.
+pub(super) fn overlay(text: &str) -> Result<String, String> {
+    let mut bytes = text.bytes();
+    let fits = text.len() <= 63
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("an overlay is named by letters, digits, - and _, such as prod".to_owned())
+    }
+}
+
 pub(super) fn endpoint_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|error| format!("{error}"))?;
     let is_web = matches!(url.scheme_str(), Some("http" | "https"));

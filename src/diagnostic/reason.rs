@@ -501,6 +501,7 @@ reasons! {
         OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or have the operator read it: from CloudWatch with --cloud-watch-metric, by a Prometheus query with --metric-query, or as an external metric of the cluster with --external-metric";
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
+        OutputWithheld => "nothing was written into the folder, because a document was rejected and a tool that prunes would delete what is missing", "correct the document, or leave it out of the input";
         ParameterPathIncomplete { value } => "no parameter is called {value}: a name with slashes begins with one", "write /{value}";
         ParametersNotGiven { names } => "no value is given for {names}, so placeholders stand for them", "give each with --parameter NAME=VALUE";
         PipeLogUnused => "nothing is written to the log of the pipe", "watch the events and the status of the EcsPipe";
@@ -611,6 +612,7 @@ reasons! {
         FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
         FileSystemSharedWithEcs => "the pods and the tasks that ECS still runs use the same files at the same time", "stop the service of ECS first where two writers do harm";
+        FilesKept { names } => "the folder has files that are yours and stay as they are: {names}", "to have one written again, delete it";
         ForecastOnlyIgnored => "a predictive policy in mode ForecastOnly does not scale, and no forecasts are made", "";
         GpusNeedDevicePlugin { name } => "the pods stay Pending until a device plugin offers {name} on a node", "install the NVIDIA device plugin or the GPU Operator; nodes of EKS Auto Mode have it";
         GracePeriodUnused => "healthCheckGracePeriodSeconds has no effect, because nothing checks the health of the tasks", "";

@@ -69,6 +69,24 @@ impl Ordered {
         found.map(|(_, value)| value)
     }
 
+    /// Returns the member that a path of names leads to.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, name| value.get(name))
+    }
+
+    /// Returns the member that a path of names leads to, to change it.
+    #[must_use]
+    pub fn at_mut(&mut self, path: &[&str]) -> Option<&mut Self> {
+        path.iter().try_fold(self, |value, name| {
+            let Self::Map(members) = value else {
+                return None;
+            };
+            let found = members.iter_mut().find(|(member, _)| member == name);
+            found.map(|(_, value)| value)
+        })
+    }
+
     /// Returns the text, if it is a string.
     #[must_use]
     pub const fn as_str(&self) -> Option<&str> {

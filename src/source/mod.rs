@@ -96,8 +96,8 @@ pub use catalog::Catalog;
 pub use container_list::Images;
 pub use document::{Document, Location};
 pub use kind::{Form, Kind};
-pub use placeholder::{Fill, parse_fill};
-pub use read::{Problem, texts};
+pub use placeholder::{Fill, open_placeholders, parse_fill};
+pub use read::{Problem, WRITTEN, texts};
 pub use spec::{
     read_app_runner_service, read_capacity_provider, read_cluster, read_pipe, read_rule,
     read_schedule, read_service, read_task, read_task_definition,

@@ -99,6 +99,11 @@ pub(super) fn placeholders(text: &str) -> impl Iterator<Item = Placeholder<'_>> 
     })
 }
 
+/// The placeholders in a text as they are written, each with its position in bytes and the name that `--set` takes.
+pub fn open_placeholders(text: &str) -> impl Iterator<Item = (usize, &str, &str)> {
+    placeholders(text).map(|found| (found.start, found.text, found.key()))
+}
+
 /// What a word that stands for a value begins with.
 const WORDS: &[&str] = &[
     "CHANGEME",

@@ -45,6 +45,9 @@ impl Problem {
 /// memory.
 const LARGEST: u64 = 256 << 20;
 
+/// How each file begins that is written beside objects into an output folder, where it is not read as input.
+pub const WRITTEN: &str = "# Written by ecs-operator convert";
+
 /// The path that means standard input.
 const STDIN: &str = "-";
 
@@ -73,7 +76,7 @@ pub(super) fn files(
             let mut walk = Walk {
                 number,
                 output: output.as_deref(),
-                is_in_output: false,
+                place: Place::of_root(path, output.as_deref()),
                 found: &mut found,
                 problems,
             };
@@ -130,9 +133,47 @@ struct Walk<'w> {
     /// Which of the given paths it is.
     number: usize,
     output: Option<&'w Path>,
-    is_in_output: bool,
+    place: Place,
     found: &'w mut Vec<File>,
     problems: &'w mut dyn FnMut(Problem),
+}
+
+/// Where a folder is that is walked.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Not in the output folder.
+    Elsewhere,
+    /// In the output folder, which is itself one of the given paths: its objects are input.
+    NamedOutput,
+    /// In the output folder.
+    Output,
+}
+
+impl Place {
+    fn of_root(path: &Path, output: Option<&Path>) -> Self {
+        let is_output =
+            output.is_some_and(|output| fs::canonicalize(path).is_ok_and(|path| path == output));
+        if is_output {
+            Self::NamedOutput
+        } else {
+            Self::Elsewhere
+        }
+    }
+
+    /// Whether a file here is not input, because an earlier run wrote it.
+    fn has_written(self, path: &Path) -> bool {
+        let is_written = |of_objects: bool| {
+            fs::read_to_string(path).is_ok_and(|text| {
+                text.starts_with(WRITTEN)
+                    || of_objects && text.contains("apiVersion") && text.contains("kind")
+            })
+        };
+        match self {
+            Self::Elsewhere => false,
+            Self::NamedOutput => is_written(false),
+            Self::Output => is_written(true),
+        }
+    }
 }
 
 impl Walk<'_> {
@@ -153,11 +194,13 @@ impl Walk<'_> {
                 if name == PACKAGES {
                     continue;
                 }
-                let around = self.is_in_output;
-                self.is_in_output |= self.is_output(&inner);
+                let around = self.place;
+                if self.is_output(&inner) {
+                    self.place = Place::Output;
+                }
                 self.folder(&inner);
-                self.is_in_output = around;
-            } else if has_extension(&inner) && !(self.is_in_output && has_object(&inner)) {
+                self.place = around;
+            } else if has_extension(&inner) && !self.place.has_written(&inner) {
                 self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
@@ -185,11 +228,6 @@ impl Walk<'_> {
         path.file_name() == output.file_name()
             && fs::canonicalize(path).is_ok_and(|path| path == output)
     }
-}
-
-/// Whether a file has an object of Kubernetes, as an earlier run wrote it.
-fn has_object(path: &Path) -> bool {
-    fs::read_to_string(path).is_ok_and(|text| text.contains("apiVersion") && text.contains("kind"))
 }
 
 fn has_extension(path: &Path) -> bool {
