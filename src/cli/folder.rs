@@ -22,6 +22,8 @@ pub(super) struct Folder {
     written: BTreeSet<PathBuf>,
     /// The files that are in the way.
     foreign: BTreeSet<PathBuf>,
+    /// The folders that were made.
+    made: BTreeSet<PathBuf>,
 }
 
 impl Folder {
@@ -30,6 +32,7 @@ impl Folder {
             path,
             written: BTreeSet::new(),
             foreign: BTreeSet::new(),
+            made: BTreeSet::new(),
         }
     }
 
@@ -60,11 +63,22 @@ impl Folder {
             }
         }
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::writing(folder))?;
+            self.make(folder)?;
         }
         let unfinished = unfinished(&path);
         self.written.insert(file.to_owned());
         write_new(&unfinished, text).map_err(Error::writing(path))
+    }
+
+    fn make(&mut self, folder: &Path) -> Result<(), Error> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        let missing = folder
+            .ancestors()
+            .take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+        self.made.extend(missing.map(Path::to_owned));
+        fs::create_dir_all(folder).map_err(Error::writing(folder))
     }
 
     /// Gives all files their names, unless one of them is that of a file of somebody else.
@@ -115,10 +129,14 @@ impl Folder {
 }
 
 impl Drop for Folder {
-    /// Removes what got no name: half a tree is useless.
+    /// Removes what got no name, and folders for it: half a tree is useless.
     fn drop(&mut self) {
         for file in &self.written {
             let _gone = fs::remove_file(unfinished(&self.path.join(file)));
+        }
+        // The inner ones come last. A folder with files is not removed.
+        for folder in self.made.iter().rev() {
+            let _filled = fs::remove_dir(folder);
         }
     }
 }
@@ -238,6 +256,7 @@ mod tests {
             folder.commit().map_err(|error| error.to_string())
         };
         let error = write(false).unwrap_err();
+        assert!(!root.join("in").exists(), "an empty folder is left");
         assert!(
             error.contains("b.yaml") && !error.contains("a.yaml"),
             "{error}"

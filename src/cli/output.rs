@@ -32,7 +32,7 @@ pub(super) struct Finished {
     pub(super) left: Vec<String>,
     /// Files of the user that were kept.
     pub(super) kept: Vec<String>,
-    /// Whether nothing was written, although there are objects.
+    /// Whether nothing was written, because a document was rejected.
     pub(super) is_withheld: bool,
 }
 
@@ -156,7 +156,7 @@ impl Tree {
             return Ok(Finished {
                 left: Vec::new(),
                 kept,
-                is_withheld: !self.is_empty,
+                is_withheld,
             });
         }
         self.folder.commit()?;

@@ -32,6 +32,7 @@ mod generate;
 mod generated;
 mod hostile;
 mod images;
+mod layouts;
 mod left_out;
 mod library;
 mod many;

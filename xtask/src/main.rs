@@ -8,6 +8,7 @@ mod fuzz;
 mod install;
 mod kind;
 mod kubernetes;
+mod layouts;
 mod logs;
 mod model;
 mod packages;

@@ -10,7 +10,7 @@ use std::{
 use ecs_operator_testbed::missing;
 
 use crate::{
-    Result, chart, faults, fuzz, kubernetes, logs, packages, previous,
+    Result, chart, faults, fuzz, kubernetes, layouts, logs, packages, previous,
     program::{Profile, built},
     run::{cargo, execute, root, target},
     up,
@@ -27,6 +27,7 @@ const PARTS: &[Part] = &[
     ("test", test),
     ("examples", examples),
     ("chart", chart::check),
+    ("layouts", layouts::check),
     ("testbed", testbed),
     ("control-plane", control_plane),
     ("upgrade", upgrade),

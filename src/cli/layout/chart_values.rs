@@ -208,7 +208,7 @@ autoscaling:
 # What was open in the input. As long as a value is empty, the placeholder stays as it is in the object.
 placeholders:
   ROLE: \"\"
-  TAG: \"${TAG}\"
+  TAG: ${TAG}
 ";
         assert_eq!(values.print().unwrap(), expected);
     }

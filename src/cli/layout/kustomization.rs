@@ -168,15 +168,11 @@ mod tests {
             all.merge(&Kustomization::of("a.yaml", &Ordered::new(object).unwrap()));
         }
         let text = all.overlay().unwrap();
-        text.split_once("sortOptions:\n  order: legacy\n")
-            .map(|(before, after)| format!("{}{after}", namespace_line(before)))
-            .unwrap()
-    }
-
-    /// The order of members is that of reading.
-    fn namespace_line(text: &str) -> String {
-        let lines = text.lines().filter(|line| line.starts_with("namespace"));
-        lines.map(|line| format!("{line}\n")).collect()
+        // Members are in the order of reading.
+        let (_, rest) = text.split_once("kind: Kustomization\n").unwrap();
+        let (members, rest) = rest.split_once("resources:\n- ../../base\n").unwrap();
+        assert_eq!(rest, "sortOptions:\n  order: legacy\n");
+        members.to_owned()
     }
 
     fn deployment(name: &str, image: &str, replicas: u32) -> Value {

@@ -287,7 +287,7 @@ spec:
         for line in [
             "  web: 3\n",
             "      tag: \"1.2\"\n",
-            "  REGISTRY: \"${REGISTRY}\"\n",
+            "  REGISTRY: ${REGISTRY}\n",
         ] {
             assert!(values.contains(line), "{values}");
         }
