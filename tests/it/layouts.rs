@@ -8,7 +8,7 @@ const WEB: &str = r#"{
   "family": "web",
   "networkMode": "awsvpc",
   "containerDefinitions": [
-    {"name": "app", "image": "shop/web:1.10", "memory": 128, "command": ["docker", "inspect", "-f", "{{.Id}}"]},
+    {"name": "app", "image": "shop/web:1.10", "memory": 128, "command": ["docker", "inspect", "-f", "{{range .Mounts}}{{end}}"]},
     {"name": "log", "image": "<REGISTRY>/log:7", "memory": 128}
   ]
 }"#;
@@ -207,7 +207,7 @@ fn templates_print_braces_of_others_as_they_are() {
     let files = out(&folder);
     let template = &files["templates/web-deployment.yaml"];
     for line in [
-        r#"{{ "{{" }}.Id}}"#,
+        r#"{{ "{{" }}range .Mounts}}{{ "{{" }}end}}"#,
         r#"image: "{{ include "ecs-operator.image" (index .Values.images "web" "app") }}""#,
         r#"image: "{{ include "ecs-operator.placeholder" (list . "REGISTRY" "<REGISTRY>") }}/log:7""#,
         r#"replicas: {{ index .Values.replicas "web" }}"#,

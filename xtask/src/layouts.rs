@@ -48,7 +48,7 @@ const BRACES: &str = r#"{
   "family": "web",
   "containerDefinitions": [{
     "name": "web", "image": "shop/web:1.10", "memory": 128,
-    "command": ["docker", "inspect", "-f", "{{.Id}} {{{<HOST>}}}", "<HOST>"]
+    "command": ["docker", "inspect", "-f", "{{range .Mounts}}{<HOST>}{{end}}"]
   }]
 }"#;
 const VALUES: &[&str] = &[
@@ -66,8 +66,8 @@ const EXPECTED: &[(&str, &str)] = &[
         r#""shop/web:1.20@sha256:00ff""#,
     ),
     (
-        "/spec/template/spec/containers/0/args/2",
-        r#""{{.Id}} {{{a\"b<}}}""#,
+        "/spec/template/spec/containers/0/args/3",
+        r#""{{range .Mounts}}{a\"b<}{{end}}""#,
     ),
 ];
 
