@@ -51,7 +51,7 @@ impl Kustomization {
             // Kustomize does not recognize an image with other characters than those of a name.
             if open_placeholders(text).next().is_none() && !text.contains(['{', '$', '<']) {
                 let image = Image::of(text);
-                add(&mut found.images, image.repository.clone(), &Some(image));
+                add(&mut found.images, image.repository.clone(), Some(image));
             }
         }
         if let Some(path) = workload::replicas(kind)
@@ -69,10 +69,10 @@ impl Kustomization {
         self.namespaces.extend(other.namespaces.iter().cloned());
         self.has_fixed_namespace |= other.has_fixed_namespace;
         for (repository, image) in &other.images {
-            add(&mut self.images, repository.clone(), image);
+            add(&mut self.images, repository.clone(), image.clone());
         }
         for (name, count) in &other.replicas {
-            add(&mut self.replicas, name.clone(), count);
+            add(&mut self.replicas, name.clone(), count.clone());
         }
     }
 
@@ -142,18 +142,14 @@ fn of_members(members: &Value) -> Result<String, print::Error> {
 }
 
 /// Adds a value, or `None` if there is another one already.
-fn add<V: Clone + PartialEq>(
-    all: &mut BTreeMap<String, Option<V>>,
-    name: String,
-    value: &Option<V>,
-) {
+fn add<V: PartialEq>(all: &mut BTreeMap<String, Option<V>>, name: String, value: Option<V>) {
     match all.entry(name) {
-        Entry::Occupied(mut known) if known.get() != value => {
+        Entry::Occupied(mut known) if *known.get() != value => {
             known.insert(None);
         }
         Entry::Occupied(_) => {}
         Entry::Vacant(vacant) => {
-            vacant.insert(value.clone());
+            vacant.insert(value);
         }
     }
 }

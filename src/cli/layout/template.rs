@@ -16,6 +16,9 @@ use crate::{
 pub(super) const IMAGE: &str = "ecs-operator.image";
 pub(super) const PLACEHOLDER: &str = "ecs-operator.placeholder";
 
+/// An expression that prints a brace.
+const BRACE: &str = "{{ \"{\" }}";
+
 /// The names of placeholders that a document keeps.
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Kept(Vec<String>);
@@ -166,12 +169,15 @@ impl Marks<'_> {
             let before = escaped(&quoted(text.get(end..start).unwrap_or_default()));
             match before.strip_suffix('{') {
                 // It would be one of the braces of the expression.
-                Some(before) => scalar.push_str(&format!("{before}{{{{ \"{{\" }}}}")),
+                Some(before) => {
+                    scalar.push_str(before);
+                    scalar.push_str(BRACE);
+                }
                 None => scalar.push_str(&before),
             }
             let (key, default) = (word(name), word(found));
-            let arguments = format!("(list . {key} {default})");
-            scalar.push_str(&format!("{{{{ include \"{PLACEHOLDER}\" {arguments} }}}}"));
+            let include = format!("include \"{PLACEHOLDER}\" (list . {key} {default})");
+            scalar.push_str(&["{{ ", &include, " }}"].concat());
             self.values.add_placeholder(name, found);
             end = start + found.len();
         }
@@ -224,7 +230,8 @@ fn quoted(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             // YAML 1.1 folds the line breaks of Unicode.
             '\0'..='\u{1f}' | '\u{7f}'..='\u{a0}' | '\u{2028}' | '\u{2029}' | '\u{feff}' => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
+                let code = format!("\\u{:04x}", u32::from(character));
+                quoted.push_str(&code);
             }
             _ => quoted.push(character),
         }
