@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use super::{Error, arguments::ConvertOptions};
 use crate::{
     settings::Settings,
-    source::{Node, SourceText, Values, read_tree},
+    source::{Node, SourceText, Values, read_tree, read_variables},
 };
 
 impl ConvertOptions {
@@ -30,6 +30,7 @@ impl ConvertOptions {
             region: settings.aws_region.clone(),
             account_id: settings.aws_account_id.clone(),
             partition: Some(settings.aws_partition.clone()),
+            ..Values::default()
         })
     }
 }
@@ -45,6 +46,11 @@ fn read(path: &PathBuf, parameters: &mut BTreeMap<String, String>) -> Result<(),
         why: why.to_owned(),
     };
     let source = SourceText::new(path.display().to_string(), &text);
+    if path.extension().is_some_and(|it| it == "tfvars") {
+        let found = read_variables(&source).map_err(|(_, message)| failed(&message))?;
+        parameters.extend(found);
+        return Ok(());
+    }
     let tree = read_tree(&source).map_err(|(_, message)| failed(&message))?;
     let tree = tree.ok_or_else(|| failed("it is empty"))?;
     let found = all(&tree).ok_or_else(|| {

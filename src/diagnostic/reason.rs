@@ -231,6 +231,7 @@ reasons! {
         EventPatternUnsupported => "events do not reach a CronJob", "convert it with --as resources for the operator, which follows rules for events; for a schedule, use ScheduleExpression";
         ExecutionRoleRequired { what } => "{what} executionRoleArn, without which AWS registers no task definition", "give the role with which ECS reads secrets, writes logs and pulls images";
         ExpressionNotAllowed => "distinctInstance takes no expression", "remove expression, or use type memberOf";
+        ExpressionNotEvaluated { address, why } => "{address} cannot be evaluated: {why}", "correct it, or convert what terraform show -json prints";
         ExternalMetricsUnavailable { name } => "metric {name} needs KEDA, which is not installed", "install KEDA and pass --with-addon keda to convert, or scale on CPU or memory";
         ExternalSecretsUnavailable => "secrets need the External Secrets Operator (external-secrets.io/v1), which is not installed", "install it; for convert, pass --with-addon external-secrets";
         ExtraHostsConflict { hostname } => "{hostname} has two addresses in this task", "a pod has one /etc/hosts: keep one of the addresses";
@@ -411,10 +412,12 @@ reasons! {
         ConcurrencyNotCapped { n } => "a pod may get more than {n} requests at once", "limit them in the program, or in a gateway in front of it";
         ConcurrencyScalingNeedsMetric { n } => "tasks are added when they use 70 % of their CPU, not when each has {n} requests at once", "check that load shows in the CPU; otherwise convert with --as resources, and use a policy on a metric of requests";
         ConditionAssumed { name, value } => "condition {name} is taken to be {value}, because a parameter that it depends on has no value", "give the parameter with --parameter NAME=VALUE";
+        ConditionNotKnown { names } => "a condition is taken to be false, because {names} is not known", "give the value with --set NAME=VALUE, or convert what terraform show -json prints";
         ConditionsNotInFile { names } => "conditions that are not in this file are taken to be false: {names}", "give the whole template, or pass --set NAME=true for each one that holds";
         ContainerRestartPolicyNeeds135 { name } => "Kubernetes before 1.35 has no restart policy per container, so {name} runs once", "upgrade the cluster to 1.35, and set --kubernetes-version";
         CooldownTooLong { value } => "the cooldown of {value} s is cut to 3600 s, the maximum of a HorizontalPodAutoscaler", "use a cooldown of at most 3600 s";
         CopilotVariablesNotSet { names } => "Copilot sets {names}, which the manifest does not say", "give those that the program reads, each with --set NAME=VALUE";
+        CountAssumed { name } => "it is not known how many of {name} there are, so one is assumed", "give what the number depends on with --set NAME=VALUE, or convert what terraform show -json prints";
         CronJobDstDiffers { zone } => "when clocks of {zone} are put back, a CronJob starts its tasks in the repeated hour a second time", "choose another hour or UTC, or let the program end if it has just run";
         DaemonMaximumPercentIgnored => "a DAEMON service never starts additional tasks: maximumPercent counts as 100", "remove maximumPercent; nothing else changes";
         DaemonPercentRoundsUp => "a DaemonSet rounds maxUnavailable up, and ECS rounds the healthy minimum up", "run the operator, which writes exact numbers, or choose a percentage without a remainder";
@@ -483,6 +486,7 @@ reasons! {
         ManifestFieldNotRead { fields, advice } => "not translated: {fields}", "{advice}";
         ManifestValuesOpen { names } => "the file does not say {names}, so placeholders stand for them", "give each with --set NAME=VALUE";
         MinCapacityZero { cause, advice } => "at least 1 task is kept: {cause}", "{advice}";
+        ModulesNotRead { names } => "modules are not read, nor what they make: {names}", "convert what terraform show -json prints, or give the folder that has the modules too";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
         NamespaceReplaced { value, ns } => "namespace {value} of this resource is replaced by {ns}", "pass --namespace {value}, and convert the resources of each namespace by themselves";

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    configured::{self, Given},
     entry::{Entry, follow},
     expand::expand,
     index::{Indexed, Skipped},
@@ -44,6 +45,7 @@ impl Catalog {
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
         let mut origins = Vec::new();
+        let mut configurations = Given::default();
         let mut unread = false;
         let mut unknown = |problem| {
             unread = true;
@@ -56,13 +58,17 @@ impl Catalog {
                     Err(problem) => unknown(problem),
                 }
             } else {
+                let folder = file.folder.and_then(|folder| paths.get(folder));
+                configurations.add(&file.path, folder.map(PathBuf::as_path));
                 origins.push(Origin::File {
                     path: file.path,
                     folder: file.folder.and_then(|folder| u32::try_from(folder).ok()),
                 });
             }
         }
-        let catalog = Self::of_origins(origins, values.into(), unread, problems);
+        let mut values = values.into();
+        values.configurations = configurations.found();
+        let catalog = Self::of_origins(origins, values, unread, problems);
         for folder in &catalog.skipped.folders {
             if let Some(path) = paths.get(*folder) {
                 problems(Problem::empty_folder(path));
@@ -77,11 +83,12 @@ impl Catalog {
         values: impl Into<Values>,
         problems: &mut dyn FnMut(Problem),
     ) -> Self {
-        let origins = texts
-            .into_iter()
-            .map(|text| Origin::Memory(Box::new(text)))
-            .collect();
-        Self::of_origins(origins, values.into(), false, problems)
+        let texts: Vec<SourceText> = texts.into_iter().collect();
+        let mut values = values.into();
+        values.configurations = configured::of_texts(&texts);
+        let origins = texts.into_iter();
+        let origins = origins.map(|text| Origin::Memory(Box::new(text)));
+        Self::of_origins(origins.collect(), values, false, problems)
     }
 
     /// Reads each text once. `incomplete` says that there are others, which could not be read.

@@ -10,7 +10,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    cloud_formation, compose, copilot, terraform,
+    cloud_formation, compose, copilot,
+    terraform::{self, configuration::is_source},
     text::Span,
     tree::{Node, Value},
     values::Values,
@@ -28,6 +29,8 @@ pub(super) struct Expanded<'a> {
     pub(super) names: BTreeSet<String>,
     /// Whether this is one document with functions and no file of another tool, so that it has to be one of ECS.
     pub(super) is_part: bool,
+    /// Whether a file without documents is nevertheless one that is read: a part of a configuration that has some.
+    pub(super) is_own: bool,
 }
 
 impl<'a> Expanded<'a> {
@@ -51,7 +54,9 @@ pub(super) fn counted(types: &BTreeMap<String, usize>) -> String {
 
 /// Returns what a document of the file `name` stands for, or `None` if it stands for itself.
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
-    if terraform::is_state_or_plan(root) {
+    if is_source(name) {
+        Some(terraform::expand_file(name, values))
+    } else if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))
     } else if copilot::is_manifest(root) {
         Some(copilot::expand(root, values))

@@ -152,6 +152,7 @@ impl Indexed {
             };
             let is_expanded = expanded.is_some();
             let is_whole = expanded.as_ref().is_some_and(|it| !it.is_part);
+            let is_own = expanded.as_ref().is_some_and(|it| it.is_own);
             let root = match expanded {
                 Some(expanded) => &self.take(source, expanded, parsed.root.span),
                 None => &parsed.root,
@@ -190,6 +191,7 @@ impl Indexed {
             }
             // Only a file without documents is judged, so that others cost nothing.
             let is_of_others = || is_whole || is_left || kind::is_foreign(&parsed.root);
+            let is_of_others = || !is_own && is_of_others();
             *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {

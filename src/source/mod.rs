@@ -46,6 +46,7 @@ mod catalog;
 mod cloud_formation;
 mod compose;
 mod container_list;
+mod configured;
 mod copilot;
 mod custom_domains;
 mod de;
@@ -90,6 +91,13 @@ mod yaml;
 /// wrong, and where.
 pub(crate) fn read_tree(source: &SourceText) -> Result<Option<Node<'_>>, (Span, String)> {
     syntax::parse_one(source.name(), source.text()).map_err(|error| (error.span, error.message))
+}
+
+/// Reads the values of variables in a text of Terraform, as `terraform.tfvars` has them. An error is what is wrong, and
+/// where.
+pub(crate) fn read_variables(source: &SourceText) -> Result<Vec<(String, String)>, (Span, String)> {
+    let found = terraform::configuration::variables(source.text());
+    found.map_err(|error| (error.span, error.message))
 }
 
 pub use catalog::Catalog;

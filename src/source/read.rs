@@ -7,7 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::text::{SourceText, Span};
+use super::{
+    terraform::configuration::Files,
+    text::{SourceText, Span},
+};
 use crate::diagnostic::Message;
 
 /// A problem of a text as a whole, or of a document before it belongs to a unit.
@@ -60,8 +63,8 @@ pub(super) struct File {
     pub(super) folder: Option<usize>,
 }
 
-/// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.yaml` and `*.yml`, sorted, at every
-/// depth. Hidden files, packages of npm and the objects in the folder `output`, unless it is one of `paths`, are skipped,
+/// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.tf`, `*.yaml` and `*.yml`, sorted, at
+/// every depth. Hidden files, packages of npm and the objects in the folder `output`, unless it is one of `paths`, are skipped,
 /// and links to folders are not followed, to avoid cycles.
 pub(super) fn files(
     paths: &[PathBuf],
@@ -232,7 +235,7 @@ impl Walk<'_> {
 
 fn has_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    matches!(extension, Some("json" | "yaml" | "yml"))
+    matches!(extension, Some("json" | "tf" | "yaml" | "yml"))
 }
 
 fn is_read_once(path: &Path) -> bool {
@@ -267,6 +270,66 @@ fn bytes(input: impl io::Read, expected: usize, largest: u64) -> io::Result<Vec<
         return Err(io::Error::other(message));
     }
     Ok(bytes)
+}
+
+/// The largest file that a configuration reads besides its own.
+const LARGEST_READ: u64 = 8 << 20;
+
+/// The files below a folder, for a configuration that names them. Nothing outside the folder is read, also not through
+/// links.
+#[derive(Debug)]
+pub(super) struct Below(pub(super) PathBuf);
+
+impl Below {
+    /// Returns the path of what is below the folder.
+    fn inside(&self, path: &str) -> io::Result<PathBuf> {
+        let here = Path::new(".");
+        let root = if self.0.as_os_str().is_empty() {
+            here
+        } else {
+            &self.0
+        };
+        let resolved = fs::canonicalize(root.join(path))?;
+        if resolved.starts_with(fs::canonicalize(root)?) {
+            Ok(self.0.join(path))
+        } else {
+            Err(io::Error::other(
+                "it is outside of the folder that is given",
+            ))
+        }
+    }
+}
+
+impl Files for Below {
+    fn names(&self, folder: &str) -> Vec<String> {
+        let Ok(path) = self.inside(folder) else {
+            return Vec::new();
+        };
+        let path = if path.as_os_str().is_empty() {
+            ".".into()
+        } else {
+            path
+        };
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+        names.sort();
+        names
+    }
+
+    fn text(&self, path: &str) -> Result<SourceText, String> {
+        let read = || {
+            let path = self.inside(path)?;
+            if !fs::metadata(&path)?.is_file() {
+                return Err(io::Error::other("it is not a regular file"));
+            }
+            let bytes = bytes(fs::File::open(&path)?, 0, LARGEST_READ)?;
+            Ok((path, bytes))
+        };
+        let (path, bytes) = read().map_err(|error: io::Error| error.to_string())?;
+        let text = decode(&path.display().to_string(), &bytes);
+        text.map_err(|problem| problem.message.to_string())
+    }
 }
 
 /// Decodes bytes as UTF-8 text.

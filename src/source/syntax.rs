@@ -2,7 +2,9 @@
 
 use super::{
     json::JsonDocuments,
-    tree::{Node, Parsed, SyntaxError},
+    terraform::configuration::{check, is_source},
+    text::Span,
+    tree::{Node, Parsed, SyntaxError, Value},
     yaml::YamlDocuments,
 };
 
@@ -10,13 +12,17 @@ use super::{
 pub(super) enum Documents<'a> {
     Json(Box<JsonDocuments<'a>>),
     Yaml(Box<YamlDocuments<'a>>),
+    /// A file of a configuration of Terraform, which is a part of a whole, once its syntax is checked.
+    Configuration(Option<&'a str>),
 }
 
 impl<'a> Documents<'a> {
     /// Returns the documents of a text, which is YAML according to its file name, or according to its first character
     /// if the name does not tell.
     pub(super) fn new(name: &str, text: &'a str) -> Self {
-        if is_yaml(name, text) {
+        if is_source(name) {
+            Self::Configuration(Some(text))
+        } else if is_yaml(name, text) {
             Self::Yaml(Box::new(YamlDocuments::new(text)))
         } else {
             Self::Json(Box::new(JsonDocuments::new(text)))
@@ -27,6 +33,7 @@ impl<'a> Documents<'a> {
         match self {
             Self::Json(documents) => documents.next_document(),
             Self::Yaml(documents) => documents.next_document(),
+            Self::Configuration(text) => text.take().map(of_configuration).transpose(),
         }
     }
 
@@ -34,6 +41,15 @@ impl<'a> Documents<'a> {
     pub(super) const fn elements_stand_alone(&self) -> bool {
         matches!(self, Self::Json(_))
     }
+}
+
+/// Returns the text as the only value, which the configuration stands for.
+fn of_configuration(text: &str) -> Result<Parsed<'_>, SyntaxError> {
+    check(text)?;
+    let slice = Span::new(0, text.len());
+    let value = Value::String(text.into());
+    let root = Node { value, span: slice };
+    Ok(Parsed { root, slice })
 }
 
 /// Parses the first document of a text.

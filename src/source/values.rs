@@ -1,8 +1,10 @@
 //! What a user gives for what files leave open.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use super::{container_list::Images, placeholder::Fill};
+use super::{
+    container_list::Images, placeholder::Fill, terraform::configuration::Configurations,
+};
 
 /// What stands for the region if it is not given.
 pub(super) const REGION: &str = "<AWS_REGION>";
@@ -26,6 +28,8 @@ pub struct Values {
     pub account_id: Option<String>,
     /// The AWS partition; `aws` if it is not given.
     pub partition: Option<String>,
+    /// The configurations of Terraform that the input has, which are made of several files.
+    pub(crate) configurations: Arc<Configurations>,
 }
 
 impl From<Fill> for Values {

@@ -1,6 +1,6 @@
 //! Golden cases: each folder of `tests/cases` is a conversion with its expected objects and diagnostics.
 //!
-//! A folder has inputs (every `*.json` and `*.yaml`), optionally `args` (one line of arguments), and the expected
+//! A folder has inputs (every `*.json`, `*.tf` and `*.yaml`), optionally `args` (one line of arguments), and the expected
 //! results: `manifests.yaml`, `diagnostics.txt`, and `status` if the exit status is not 0. `UPDATE_CASES=1 cargo test
 //! cases` updates the expected files; read the difference before you commit it.
 
@@ -77,7 +77,7 @@ pub fn inputs(case: &Path) -> Vec<String> {
         .filter(|name| name != MANIFESTS)
         .filter(|name| {
             let extension = name.rsplit('.').next();
-            matches!(extension, Some("json" | "yaml" | "yml"))
+            matches!(extension, Some("json" | "tf" | "yaml" | "yml"))
         })
         .collect();
     inputs.sort();

@@ -38,12 +38,23 @@ fn the_same_application_gives_the_same_objects() {
         "--set",
         &target_group,
     ];
+    let address = format!("aws_lb_target_group.shop.arn={TARGET_GROUP}");
+    let configuration = [
+        "examples/sources/terraform",
+        "--parameter",
+        "tag=v7",
+        "--set",
+        &address,
+    ];
     for target in ["manifests", "resources"] {
         let plain = converted(&["examples/sources/json", "--as", target]);
-        let mut of_template = template.to_vec();
-        of_template.extend(["--as", target]);
-        let found = converted(&of_template);
-        assert!(plain == found, "{target}\n{}", diff(&plain, &found));
+        for source in [template, configuration] {
+            let mut arguments = source.to_vec();
+            arguments.extend(["--as", target]);
+            let found = converted(&arguments);
+            let difference = diff(&plain, &found);
+            assert!(plain == found, "{} {target}\n{difference}", source[0]);
+        }
     }
 }
 

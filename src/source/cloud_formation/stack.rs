@@ -288,6 +288,7 @@ impl<'t, 'a> Stack<'t, 'a> {
             findings: self.findings,
             names: self.names,
             is_part: self.is_part,
+            is_own: false,
         }
     }
 }

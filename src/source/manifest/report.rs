@@ -111,6 +111,7 @@ impl<'v> Report<'v> {
             findings: self.findings,
             names: self.names,
             is_part: false,
+            is_own: false,
         }
     }
 }

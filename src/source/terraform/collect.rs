@@ -64,6 +64,7 @@ fn of<'t, 'a>(node: &'t Node<'a>, calls: &[Step]) -> Option<Resource<'t, 'a>> {
         span: node.span,
         values: node.get("values"),
         unknown: None,
+        expressions: None,
         sensitive: marked.map(|member| &*member.key).collect(),
     })
 }
@@ -132,6 +133,7 @@ fn stored<'t, 'a>(root: &'t Node<'a>) -> Vec<Resource<'t, 'a>> {
                 span: instance.span,
                 values: instance.get("attributes"),
                 unknown: None,
+                expressions: None,
                 sensitive: sensitive(instance),
             });
         }

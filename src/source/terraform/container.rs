@@ -13,6 +13,9 @@ use crate::{
     fields::{self, Shape},
 };
 
+/// The argument of a task definition that has them.
+pub(super) const LIST: &str = "container_definitions";
+
 /// A JSON text as a list.
 pub(super) struct Read<'a> {
     pub(super) node: Node<'a>,
@@ -32,7 +35,7 @@ pub(super) fn parsed<'a>(
     let value = match document.map(|it| it.map(|it| it.root.into_owned())) {
         Ok(Some(mut root)) if root.elements().is_some() => {
             let mut known = Known {
-                span,
+                span: Some(span),
                 unread: &mut unread,
             };
             if let Value::List(elements) = &mut root.value {
@@ -54,16 +57,34 @@ pub(super) fn parsed<'a>(
     }
 }
 
+/// Returns the list that a configuration encodes as JSON. Everything in it keeps its position.
+pub(super) fn encoded<'a>(list: &Node<'a>, element: &fields::Node) -> Read<'a> {
+    let mut unread = BTreeSet::new();
+    let mut node = list.clone();
+    let mut known = Known {
+        span: None,
+        unread: &mut unread,
+    };
+    if let Value::List(elements) = &mut node.value {
+        for it in elements {
+            known.keep(it, Some(element), "[]");
+        }
+    }
+    Read { node, unread }
+}
+
 /// What keeps the members of the API.
 struct Known<'u> {
-    span: Span,
+    /// The position of everything, if the text has only one.
+    span: Option<Span>,
     unread: &'u mut BTreeSet<String>,
 }
 
 impl Known<'_> {
-    /// Removes the members that the API does not have, and sets the position of what is kept. The parser limits the depth.
+    /// Removes the members that the API does not have, and sets the position of what is kept. The depth is limited where
+    /// the list is made.
     fn keep(&mut self, node: &mut Node<'_>, expected: Option<&fields::Node>, path: &str) {
-        node.span = self.span;
+        node.span = self.span.unwrap_or(node.span);
         match &mut node.value {
             Value::List(elements) => {
                 let expected = match expected.map(|it| &it.shape) {
@@ -91,7 +112,7 @@ impl Known<'_> {
                     is_known
                 });
                 for member in members {
-                    member.key_span = self.span;
+                    member.key_span = self.span.unwrap_or(member.key_span);
                     let mut names = shape.into_iter().flatten();
                     let found = names.find(|(name, _)| name.eq_ignore_ascii_case(&member.key));
                     let path = format!("{path}.{}", member.key);

@@ -1,7 +1,11 @@
 //! What can be said of an attribute before the plan is applied.
 
 use super::{
-    super::tree::Node, attribute::Attribute, plan::Plan, reference::Referent, resource::Resource,
+    super::{tree::Node, values::Values},
+    attribute::Attribute,
+    plan::Plan,
+    reference::Referent,
+    resource::Resource,
 };
 
 /// What is known of the resources of a type that have a name. `{name}` is the name, and `{account}`, `{region}` and
@@ -208,6 +212,15 @@ impl<'t, 'a> Plan<'t, 'a> {
         if attribute.is_unknown() {
             return self.open_texts(resource, attribute, path);
         }
+        // A configuration has an expression for each of the elements.
+        if attribute
+            .expression
+            .is_some_and(|it| it.elements().is_some())
+        {
+            let elements = (0..attribute.length()).map(|at| attribute.element(at));
+            let texts = elements.filter_map(|it| self.text(resource, it, path));
+            return texts.collect();
+        }
         let unknown = (0..attribute.length()).filter(|at| attribute.element(*at).is_unknown());
         let unknown = unknown.count();
         let mut texts: Vec<String> = Vec::with_capacity(attribute.length());
@@ -317,18 +330,9 @@ impl<'t, 'a> Plan<'t, 'a> {
         if let Some(text) = value.and_then(Node::scalar).filter(|text| !text.is_empty()) {
             return Some(text.to_owned());
         }
-        let known = KNOWN.iter().find(|known| known.type_ == resource.type_)?;
-        let mut attributes = known.attributes.iter();
-        let (_, pattern) = attributes.find(|(name, _)| *name == attribute)?;
-        let name = resource.text(known.name)?;
-        let path = resource.text("path").unwrap_or("/");
-        let filled = self.filled(resource, pattern).replace("{path}", path);
-        // The name of a parameter may begin with the slash that its ARN has anyway.
-        Some(
-            filled
-                .replace("{name}", name)
-                .replace(":parameter//", ":parameter/"),
-        )
+        named(&resource.type_, attribute, self.values, |name| {
+            resource.text(name).map(str::to_owned)
+        })
     }
 
     /// Returns an argument of a resource.
@@ -355,23 +359,46 @@ impl<'t, 'a> Plan<'t, 'a> {
         let name = policy.text("name")?;
         let id = self.argument(policy, "resource_id")?;
         let namespace = policy.text("service_namespace").unwrap_or("ecs");
-        let arn = self.filled(
-            policy,
+        let arn = filled(
             "arn:{partition}:autoscaling:{region}:{account}:scalingPolicy:",
+            self.values,
+            policy.text("region"),
         );
         let unique = "00000000-0000-0000-0000-000000000000";
         Some(format!(
             "{arn}{unique}:resource/{namespace}/{id}:policyName/{name}"
         ))
     }
+}
 
-    fn filled(&self, resource: &Resource<'_, '_>, pattern: &str) -> String {
-        let region = resource.text("region");
-        pattern
-            .replace("{partition}", self.values.partition())
-            .replace("{region}", region.unwrap_or_else(|| self.values.region()))
-            .replace("{account}", self.values.account_id())
-    }
+/// Returns what is known of an attribute of a resource that has a name. `argument` returns the text of an argument.
+pub(super) fn named(
+    type_: &str,
+    attribute: &str,
+    values: &Values,
+    mut argument: impl FnMut(&str) -> Option<String>,
+) -> Option<String> {
+    let known = KNOWN.iter().find(|known| known.type_ == type_)?;
+    let mut attributes = known.attributes.iter();
+    let (_, pattern) = attributes.find(|(name, _)| *name == attribute)?;
+    let name = argument(known.name)?;
+    let region = argument("region");
+    let path = argument("path");
+    let filled = filled(pattern, values, region.as_deref());
+    // The name of a parameter may begin with the slash that its ARN has anyway.
+    Some(
+        filled
+            .replace("{path}", path.as_deref().unwrap_or("/"))
+            .replace("{name}", &name)
+            .replace(":parameter//", ":parameter/"),
+    )
+}
+
+fn filled(pattern: &str, values: &Values, region: Option<&str>) -> String {
+    pattern
+        .replace("{partition}", values.partition())
+        .replace("{region}", region.unwrap_or_else(|| values.region()))
+        .replace("{account}", values.account_id())
 }
 
 /// Whether an argument is an ARN by its name.

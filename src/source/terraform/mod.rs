@@ -8,6 +8,8 @@
 mod address;
 mod attribute;
 mod collect;
+pub(super) mod configuration;
+mod configured;
 mod container;
 mod known;
 mod place;
@@ -20,6 +22,7 @@ mod table;
 
 use std::collections::BTreeMap;
 
+pub(super) use self::configured::expand_file;
 use self::{
     attribute::Attribute,
     plan::Plan,
@@ -78,20 +81,8 @@ pub(super) fn is_state_or_plan(root: &Node<'_>) -> bool {
 pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
     let document = Document::of(root).unwrap_or(Document::State);
     let mut plan = Plan::new(root, document, values);
-    let mut documents = Vec::new();
     let mut unread: BTreeMap<String, usize> = BTreeMap::new();
-    let rules = rule::join(&mut plan);
-    for (index, resource) in plan.resources().iter().enumerate() {
-        let converted = match &*resource.type_ {
-            rule::RULE | rule::TARGET => rules.document(&mut plan, index, resource),
-            _ => converted(&mut plan, resource),
-        };
-        match converted {
-            Converted::Document(node) => documents.push(node),
-            Converted::Joined => {}
-            Converted::No => *unread.entry(resource.type_.clone()).or_default() += 1,
-        }
-    }
+    let documents = documents(&mut plan, &|_| true, &mut unread);
     say_unread(
         &mut plan,
         document,
@@ -100,6 +91,32 @@ pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
         documents.is_empty(),
     );
     plan.finish(root.span, documents)
+}
+
+/// Returns the documents of the resources that `is_own` accepts by their numbers, and counts the types of the others
+/// that are not converted.
+fn documents<'a>(
+    plan: &mut Plan<'_, 'a>,
+    is_own: &dyn Fn(usize) -> bool,
+    unread: &mut BTreeMap<String, usize>,
+) -> Vec<Node<'a>> {
+    let mut documents = Vec::new();
+    let rules = rule::join(plan);
+    for (index, resource) in plan.resources().iter().enumerate() {
+        if !is_own(index) {
+            continue;
+        }
+        let converted = match &*resource.type_ {
+            rule::RULE | rule::TARGET => rules.document(plan, index, resource),
+            _ => converted(plan, resource),
+        };
+        match converted {
+            Converted::Document(node) => documents.push(node),
+            Converted::Joined => {}
+            Converted::No => *unread.entry(resource.type_.clone()).or_default() += 1,
+        }
+    }
+    documents
 }
 
 /// What becomes of a resource.
@@ -207,15 +224,31 @@ fn say_unread(
     unread: &BTreeMap<String, usize>,
     is_all: bool,
 ) {
+    // A state is that of a configuration.
+    let what = if is_all {
+        document.name()
+    } else {
+        "Terraform configuration"
+    };
+    say_types(plan, span, what, unread, is_all);
+}
+
+/// Names the types that are not converted.
+fn say_types(
+    plan: &mut Plan<'_, '_>,
+    span: Span,
+    what: &str,
+    unread: &BTreeMap<String, usize>,
+    is_all: bool,
+) {
     let mut types = counted(unread);
+    let what = what.to_owned();
     if is_all {
         if types.is_empty() {
             "it has no resources".clone_into(&mut types);
         }
-        let what = document.name().to_owned();
         plan.say(span, Message::NothingToConvert { what, types });
     } else if !unread.is_empty() {
-        let what = "Terraform configuration".to_owned();
         plan.say(span, Message::ResourcesNotRead { what, types });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     rc::Rc,
 };
 
@@ -38,15 +39,22 @@ pub(super) struct Plan<'t, 'a> {
 
 impl<'t, 'a> Plan<'t, 'a> {
     pub(super) fn new(root: &'t Node<'a>, document: Document, values: &'t Values) -> Self {
-        let resources = collect::resources(root, document);
+        let configuration = root.get("configuration");
+        Self {
+            configuration: configuration.and_then(|it| it.get("root_module")),
+            ..Self::of(collect::resources(root, document), values)
+        }
+    }
+
+    /// Returns the plan of resources that are at hand.
+    pub(super) fn of(resources: Vec<Resource<'t, 'a>>, values: &'t Values) -> Self {
         let addresses = resources.iter().enumerate();
         let by_address = addresses.map(|(index, it)| (it.address.clone(), index));
-        let configuration = root.get("configuration");
         Self {
             values,
             by_address: by_address.collect(),
             resources: resources.into(),
-            configuration: configuration.and_then(|it| it.get("root_module")),
+            configuration: None,
             findings: Vec::new(),
             open: BTreeSet::new(),
             names: BTreeSet::new(),
@@ -71,7 +79,7 @@ impl<'t, 'a> Plan<'t, 'a> {
         Attribute {
             value: resource.values,
             unknown: resource.unknown,
-            expression: self.expressions(resource),
+            expression: resource.expressions.or_else(|| self.expressions(resource)),
         }
     }
 
@@ -133,7 +141,17 @@ impl<'t, 'a> Plan<'t, 'a> {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             (!names.is_empty()).then(|| names.join(", "))
         };
-        if let Some(names) = joined(&self.open) {
+        // The variables of a configuration are given as others are.
+        let (variables, open): (BTreeSet<String>, BTreeSet<String>) = mem::take(&mut self.open)
+            .into_iter()
+            .partition(|it| is_variable(it));
+        let variables = variables.iter();
+        let variables = variables.map(|it| it.trim_start_matches("var.").to_owned());
+        if let Some(names) = joined(&variables.collect()) {
+            self.findings
+                .push((span, Message::ParametersNotGiven { names }));
+        }
+        if let Some(names) = joined(&open) {
             self.findings
                 .push((span, Message::KnownAfterApply { names }));
         }
@@ -146,6 +164,13 @@ impl<'t, 'a> Plan<'t, 'a> {
             findings: self.findings,
             names: self.names,
             is_part: false,
+            is_own: false,
         }
     }
+}
+
+/// Whether a placeholder stands for a variable of the root module, and not for a part of its value.
+fn is_variable(name: &str) -> bool {
+    let name = name.strip_prefix("var.");
+    name.is_some_and(|name| !name.contains('.'))
 }

@@ -158,6 +158,9 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         expected: &fields::Node,
         path: &str,
     ) -> Option<Node<'a>> {
+        if let Some(failed) = argument.value.filter(|it| is_unresolved(it)) {
+            return Some(failed.clone());
+        }
         match &expected.shape {
             Shape::Object(_) | Shape::List(_) if argument.is_unknown() => {
                 Some(self.open(argument, &expected.shape, path))
@@ -209,6 +212,14 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                 return self.take(read, path);
             }
             Some(Value::Object(_)) => self.pairs(argument, element, path),
+            // A configuration has the list itself in place of the text.
+            Some(Value::List(_)) if path == container::LIST => {
+                let list = argument.value.map(|it| container::encoded(it, element));
+                return match list {
+                    Some(read) => self.take(read, path),
+                    None => unknown(path.to_owned(), span),
+                };
+            }
             _ if matches!(element.shape, Shape::Leaf(_)) => self.leaves(argument, path),
             _ => {
                 let length = argument.length();
@@ -357,6 +368,11 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
 fn without_keys(path: &str) -> String {
     let steps = steps(path).into_iter().map(|step| step.name);
     steps.collect::<Vec<_>>().join(".")
+}
+
+/// Whether an argument has an expression that cannot be evaluated.
+fn is_unresolved(node: &Node<'_>) -> bool {
+    matches!(node.value, Value::Unresolved(_))
 }
 
 fn is_list_of_objects(expected: &fields::Node) -> bool {

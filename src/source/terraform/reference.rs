@@ -79,6 +79,12 @@ impl<'t, 'a> Plan<'t, 'a> {
         if let Some(text) = expression.get("constant_value").and_then(Node::scalar) {
             found.push(Referent::Constant(text.to_owned()));
         }
+        let addresses = expression.get("addresses").and_then(Node::elements);
+        for address in addresses.unwrap_or_default().iter().filter_map(Node::text) {
+            if found.len() < MANY {
+                found.push(self.addressed(address));
+            }
+        }
         let all = expression.get("references").and_then(Node::elements);
         let all: Vec<&str> = all
             .unwrap_or_default()
@@ -136,6 +142,18 @@ impl<'t, 'a> Plan<'t, 'a> {
             _ => found.push(self.planned(&steps, place)?),
         }
         Some(())
+    }
+
+    /// Returns what a whole address leads to.
+    fn addressed(&self, address: &str) -> Referent {
+        let split = address.rsplit_once('.');
+        let resource = split.and_then(|(base, attribute)| {
+            let index = self.find(base)?;
+            let attribute = attribute.to_owned();
+            Some(Referent::Resource { index, attribute })
+        });
+        let name = address.to_owned();
+        resource.unwrap_or(Referent::Other { name })
     }
 
     /// Returns the attribute of a resource of the plan that a reference names.

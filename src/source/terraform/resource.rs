@@ -19,6 +19,8 @@ pub(super) struct Resource<'t, 'a> {
     pub(super) span: Span,
     pub(super) values: Option<&'t Node<'a>>,
     pub(super) unknown: Option<&'t Node<'a>>,
+    /// The expressions of its arguments, if they are not in the configuration of a plan.
+    pub(super) expressions: Option<&'t Node<'a>>,
     /// The names of the arguments with values that Terraform does not print.
     pub(super) sensitive: Vec<&'t str>,
 }

@@ -1,0 +1,377 @@
+//! Gives the instances of resources the form in which a plan has them: their values, what is not known of them, and what
+//! they refer to.
+
+use super::{
+    super::{
+        super::{
+            placeholder::placeholders,
+            text::Span,
+            tree::{Member, Node, Value},
+        },
+        address::Step,
+        container::LIST,
+        resource::Resource,
+    },
+    evaluator::{Context, Evaluator},
+    value::{Failure, Instance, Kind, Of, Place, Val},
+};
+use crate::diagnostic::Message;
+
+/// An instance of a resource.
+#[derive(Debug)]
+pub(in super::super) struct Made {
+    pub(in super::super) address: String,
+    pub(in super::super) module: Vec<Step>,
+    pub(in super::super) type_: String,
+    pub(in super::super) name: String,
+    pub(in super::super) key: Option<String>,
+    /// The file that it becomes a document of: its own, or that of the call of its module.
+    pub(in super::super) file: String,
+    pub(in super::super) span: Span,
+    values: Node<'static>,
+    unknown: Node<'static>,
+    expressions: Node<'static>,
+}
+
+impl Made {
+    /// Returns it as the reader of plans takes it.
+    pub(in super::super) fn resource(&self) -> Resource<'_, 'static> {
+        Resource {
+            address: self.address.clone(),
+            module: self.module.clone(),
+            type_: self.type_.clone(),
+            name: self.name.clone(),
+            key: self.key.clone(),
+            span: self.span,
+            values: Some(&self.values),
+            unknown: Some(&self.unknown),
+            expressions: Some(&self.expressions),
+            sensitive: Vec::new(),
+        }
+    }
+}
+
+/// The three trees of a value.
+struct Trees {
+    value: Node<'static>,
+    unknown: Node<'static>,
+    expression: Node<'static>,
+}
+
+impl Trees {
+    /// Returns those of a value that is known.
+    fn known(value: Value<'static>, span: Span) -> Self {
+        Self {
+            value: Node { value, span },
+            unknown: truth(false, span),
+            expression: node(Value::Null, span),
+        }
+    }
+}
+
+fn node(value: Value<'static>, span: Span) -> Node<'static> {
+    Node { value, span }
+}
+
+fn truth(value: bool, span: Span) -> Node<'static> {
+    node(Value::Bool(value.to_string().into()), span)
+}
+
+fn member(key: &str, key_span: Span, value: Node<'static>) -> Member<'static> {
+    Member {
+        key: key.to_owned().into(),
+        key_span,
+        value,
+    }
+}
+
+/// Where a value stands in a resource.
+#[derive(Clone, Copy)]
+struct Spot<'s> {
+    /// The number of the file that the resource is a document of.
+    file: Option<usize>,
+    /// The value around it in this file.
+    around: Span,
+    /// The address of the argument.
+    address: &'s str,
+}
+
+impl Spot<'_> {
+    /// Returns where something is in the file; what is in another file is where it is referred to.
+    fn span(&self, place: Place) -> Span {
+        if place.file.is_some() && place.file == self.file {
+            place.span
+        } else {
+            self.around
+        }
+    }
+}
+
+impl Evaluator<'_> {
+    /// Returns an instance of a resource. `anchor` is the file and the place that stand for it.
+    pub(super) fn made(
+        &mut self,
+        instance: &Instance,
+        anchor: Place,
+        whole: Span,
+    ) -> Result<Option<Made>, Failure> {
+        let Some(module) = self.instances.get(instance.module) else {
+            return Ok(None);
+        };
+        let steps = module.steps.clone();
+        let block = self.module(instance.module);
+        let Some(typed) = block.and_then(|it| it.resources.get(instance.block)) else {
+            return Ok(None);
+        };
+        let context = Context::of(instance.module, typed.declared.file, &instance.turn);
+        let body = self.body(&typed.declared.block.body, true, &context)?;
+        let spot = Spot {
+            file: anchor.file,
+            around: anchor.span,
+            address: &instance.address,
+        };
+        let mut trees = self.trees(&body, spot)?;
+        trees.value.span = whole;
+        let file = anchor.file.and_then(|file| self.modules.files.get(file));
+        Ok(Some(Made {
+            address: instance.address.clone(),
+            module: steps,
+            type_: typed.type_.clone(),
+            name: typed.name.clone(),
+            key: instance.turn.key(),
+            file: file.cloned().unwrap_or_default(),
+            span: anchor.span,
+            values: trees.value,
+            unknown: trees.unknown,
+            expressions: trees.expression,
+        }))
+    }
+
+    /// Returns the trees of a value. Its depth is limited.
+    fn trees(&mut self, val: &Val, spot: Spot<'_>) -> Result<Trees, Failure> {
+        self.spend(1, 0)?;
+        let span = spot.span(val.place);
+        let spot = Spot {
+            around: span,
+            ..spot
+        };
+        Ok(match &val.kind {
+            Kind::Null => Trees::known(Value::Null, span),
+            Kind::Bool(value) => Trees::known(Value::Bool(value.to_string().into()), span),
+            Kind::Number(value) => Trees::known(Value::Number(value.to_string().into()), span),
+            Kind::Text(text) => Trees::known(Value::String(text.text.clone().into()), span),
+            Kind::Failed(why) => {
+                let (address, why) = (spot.address.to_owned(), why.to_string());
+                let message = Message::ExpressionNotEvaluated { address, why };
+                Trees::known(Value::Unresolved(Box::new(message)), span)
+            }
+            Kind::Unknown(unknown) => {
+                // What is computed of others is not what they have.
+                let addresses: &[String] = if unknown.is_direct {
+                    &unknown.addresses
+                } else {
+                    &[]
+                };
+                open(addresses, span)
+            }
+            Kind::Instance(instance) => open(std::slice::from_ref(&instance.address), span),
+            Kind::List(list) => {
+                let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
+                for (index, element) in list.elements.iter().enumerate() {
+                    let address = format!("{}[{index}]", spot.address);
+                    let address = &*address;
+                    let trees = self.trees(element, Spot { address, ..spot })?;
+                    values.push(trees.value);
+                    unknown.push(trees.unknown);
+                    expressions.push(trees.expression);
+                }
+                Trees {
+                    value: node(Value::List(values), span),
+                    unknown: node(Value::List(unknown), span),
+                    expression: node(Value::List(expressions), span),
+                }
+            }
+            Kind::Object(object) => {
+                let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
+                for (name, it) in &object.members {
+                    let key = spot.span(it.key);
+                    let address = format!("{}.{name}", spot.address);
+                    let spot = Spot {
+                        address: &address,
+                        ..spot
+                    };
+                    let trees = match json_of(name, &it.value) {
+                        Some(json) => {
+                            let list = self.known_tree(json, spot)?;
+                            Trees::known(list.value, spot.span(it.value.place))
+                        }
+                        None => self.trees(&it.value, spot)?,
+                    };
+                    values.push(member(name, key, trees.value));
+                    unknown.push(member(name, key, trees.unknown));
+                    expressions.push(member(name, key, trees.expression));
+                }
+                Trees {
+                    value: node(Value::Object(values), span),
+                    unknown: node(Value::Object(unknown), span),
+                    expression: node(Value::Object(expressions), span),
+                }
+            }
+        })
+    }
+
+    /// Returns the value that a text is the JSON of. What is not known is a placeholder.
+    fn known_tree(&mut self, val: &Val, spot: Spot<'_>) -> Result<Node<'static>, Failure> {
+        self.spend(1, 0)?;
+        let span = spot.span(val.place);
+        let spot = Spot {
+            around: span,
+            ..spot
+        };
+        let value = match &val.kind {
+            Kind::List(list) => {
+                let mut elements = Vec::new();
+                for (index, element) in list.elements.iter().enumerate() {
+                    let address = format!("{}[{index}]", spot.address);
+                    let address = &*address;
+                    elements.push(self.known_tree(element, Spot { address, ..spot })?);
+                }
+                Value::List(elements)
+            }
+            Kind::Object(object) => {
+                let mut members = Vec::new();
+                for (name, it) in &object.members {
+                    let address = format!("{}.{name}", spot.address);
+                    let address = &*address;
+                    let value = self.known_tree(&it.value, Spot { address, ..spot })?;
+                    members.push(member(name, spot.span(it.key), value));
+                }
+                Value::Object(members)
+            }
+            Kind::Unknown(_) | Kind::Instance(_) => {
+                let own = self.unknown_at(spot.address.to_owned(), val.place);
+                let text = self.placeholder(val).or_else(|| self.text_of(&own));
+                Value::String(text.unwrap_or_default().into())
+            }
+            _ => return self.trees(val, spot).map(|trees| trees.value),
+        };
+        Ok(node(value, span))
+    }
+
+    /// Returns where the document of an instance is: in its own file if that is one of the input, and otherwise where
+    /// its module is called.
+    pub(super) fn anchor(&self, instance: &Instance, is_input: &dyn Fn(&str) -> bool) -> Place {
+        let mut place = self
+            .declared(instance)
+            .map_or(Place::NOWHERE, |(declared, _)| declared.head());
+        let mut module = instance.module;
+        loop {
+            let name = place.file.and_then(|file| self.modules.files.get(file));
+            if name.is_none_or(|name| is_input(name)) {
+                return place;
+            }
+            let caller = self.instances.get(module).and_then(|it| it.caller.as_ref());
+            let Some((outer, call, _)) = caller else {
+                return place;
+            };
+            let call = self.module(*outer).and_then(|it| it.calls.get(*call));
+            let Some(call) = call else {
+                return place;
+            };
+            place = call.declared.head();
+            module = *outer;
+        }
+    }
+
+    /// Returns the instances of all resources.
+    pub(super) fn all_instances(&mut self) -> Vec<Instance> {
+        let mut all = Vec::new();
+        let mut module = 0;
+        // Calls add instances of modules while these are gone through.
+        while module < self.instances.len() {
+            let Some(blocks) = self.module(module) else {
+                break;
+            };
+            for (index, call) in blocks.calls.iter().enumerate() {
+                if let Err(failure) = self.calls_of(module, index) {
+                    let address = format!("{}module.{}", self.prefix(module), call.name);
+                    self.fail(call.declared.head(), address, failure);
+                }
+            }
+            for typed in &blocks.resources {
+                match self.block(Of::Resource, module, &typed.type_, &typed.name) {
+                    Ok(value) => collect(&value, &mut all),
+                    Err(failure) => {
+                        let prefix = self.prefix(module);
+                        let address = format!("{prefix}{}.{}", typed.type_, typed.name);
+                        self.fail(typed.declared.head(), address, failure);
+                    }
+                }
+            }
+            module += 1;
+        }
+        all
+    }
+
+    /// Says that something cannot be evaluated.
+    pub(super) fn fail(&mut self, place: Place, address: String, failure: Failure) {
+        let why = failure.why;
+        self.say(place, Message::ExpressionNotEvaluated { address, why });
+    }
+}
+
+fn collect(value: &Val, all: &mut Vec<Instance>) {
+    match &value.kind {
+        Kind::Instance(instance) => all.push(Instance::clone(instance)),
+        Kind::List(list) => list.elements.iter().for_each(|it| collect(it, all)),
+        Kind::Object(object) => {
+            object
+                .members
+                .values()
+                .for_each(|it| collect(&it.value, all));
+        }
+        _ => {}
+    }
+}
+
+/// Returns the trees of what is not known.
+fn open(addresses: &[String], span: Span) -> Trees {
+    let texts = addresses.iter();
+    let texts = texts.map(|it| node(Value::String(it.clone().into()), span));
+    let addresses = node(Value::List(texts.collect()), span);
+    let references = node(Value::List(Vec::new()), span);
+    let members = vec![
+        member("references", span, references),
+        member("addresses", span, addresses),
+    ];
+    Trees {
+        value: node(Value::Null, span),
+        unknown: truth(true, span),
+        expression: node(Value::Object(members), span),
+    }
+}
+
+/// Returns the list that an argument has as a JSON text.
+fn json_of<'v>(name: &str, value: &'v Val) -> Option<&'v Val> {
+    if name != LIST {
+        return None;
+    }
+    let json = match &value.kind {
+        Kind::Text(text) => text.json.as_ref(),
+        Kind::Unknown(unknown) => unknown.json.as_ref(),
+        _ => None,
+    };
+    json.filter(|json| json.elements().is_some())
+}
+
+/// Returns the placeholders in the texts of a document.
+pub(in super::super) fn opened_in(node: &Node<'_>, opened: &mut dyn FnMut(&str)) {
+    match &node.value {
+        Value::String(text) => placeholders(text).for_each(|it| opened(it.name)),
+        Value::List(elements) => elements.iter().for_each(|it| opened_in(it, opened)),
+        Value::Object(members) => {
+            members.iter().for_each(|it| opened_in(&it.value, opened));
+        }
+        _ => {}
+    }
+}

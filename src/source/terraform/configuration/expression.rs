@@ -1,0 +1,312 @@
+//! Evaluates expressions (<https://developer.hashicorp.com/terraform/language/expressions>).
+
+use std::ops::Range;
+
+use hcl_edit::{
+    Span as _,
+    expr::{Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey},
+};
+
+use super::{
+    super::super::text::Span,
+    evaluator::{Context, Evaluator, Frame},
+    value::{Evaluated, Failure, Kind, Member, Members, Place, Val, number_of},
+};
+use crate::diagnostic::Message;
+
+/// Returns where something is written.
+pub(super) fn place(context: &Context<'_>, span: Option<Range<usize>>) -> Place {
+    let span = span.unwrap_or_default();
+    Place {
+        file: context.file,
+        span: Span::new(span.start, span.end),
+    }
+}
+
+impl Evaluator<'_> {
+    /// Returns the value of an expression.
+    ///
+    /// # Errors
+    ///
+    /// Why it has none.
+    pub(super) fn expression(
+        &mut self,
+        expression: &Expression,
+        context: &Context<'_>,
+    ) -> Evaluated {
+        self.deeper(|evaluator| evaluator.inner(expression, context))
+    }
+
+    fn inner(&mut self, expression: &Expression, context: &Context<'_>) -> Evaluated {
+        let here = place(context, expression.span());
+        match expression {
+            Expression::Null(_) => Ok(Val::new(Kind::Null, here)),
+            Expression::Bool(value) => Ok(Val::of_bool(*value.value(), here)),
+            Expression::Number(number) => {
+                let number = number.value().as_f64();
+                let number = number.ok_or_else(|| Failure::new("a number is too large"))?;
+                Ok(Val::new(Kind::Number(number), here))
+            }
+            Expression::String(text) => {
+                self.spend(1, text.value().len())?;
+                Ok(Val::of_text(text.value().as_str(), here))
+            }
+            Expression::Array(array) => {
+                let mut elements = Vec::new();
+                for element in array.iter() {
+                    elements.push(self.expression(element, context)?);
+                }
+                self.spend(elements.len(), 0)?;
+                Val::of_list(elements, here)
+            }
+            Expression::Object(object) => self.object(object, here, context),
+            Expression::StringTemplate(template) => {
+                self.template(template.iter(), true, here, context)
+            }
+            Expression::HeredocTemplate(heredoc) => {
+                self.template(heredoc.template.iter(), false, here, context)
+            }
+            Expression::Parenthesis(it) => self.expression(it.inner(), context),
+            Expression::Variable(name) => self.variable(name.value().as_str(), &[], here, context),
+            Expression::Conditional(it) => self.conditional(it, context),
+            Expression::FuncCall(call) => self.function_call(call, here, context),
+            Expression::Traversal(it) => self.traversal(it, here, context),
+            Expression::UnaryOp(it) => self.unary(it, here, context),
+            Expression::BinaryOp(it) => self.binary(it, here, context),
+            Expression::ForExpr(it) => self.for_expression(it, here, context),
+        }
+    }
+
+    fn object(&mut self, object: &Object, here: Place, context: &Context<'_>) -> Evaluated {
+        let mut members = Members::new();
+        for (key, value) in object.iter() {
+            let key_place = place(context, key.span());
+            let name = match key {
+                ObjectKey::Ident(name) => name.value().as_str().to_owned(),
+                // A name is one, whatever a variable of this name has.
+                ObjectKey::Expression(Expression::Variable(name)) => {
+                    name.value().as_str().to_owned()
+                }
+                ObjectKey::Expression(key) => {
+                    let key = self.expression(key, context)?;
+                    let Some(text) = self.text_of(&key) else {
+                        return Ok(self.open(&[&key], here));
+                    };
+                    text
+                }
+            };
+            let value = self.expression(value.expr(), context)?;
+            self.spend(1, name.len())?;
+            let key = key_place;
+            members.insert(name, Member { key, value });
+        }
+        Val::of_members(members, here)
+    }
+
+    fn conditional(&mut self, it: &Conditional, context: &Context<'_>) -> Evaluated {
+        let condition = self.expression(&it.cond_expr, context)?;
+        let holds = self.holds(&condition, context)?;
+        let branch = if holds { &it.true_expr } else { &it.false_expr };
+        self.expression(branch, context)
+    }
+
+    /// Returns whether a condition holds; one that is not known is taken to be false, and said.
+    pub(super) fn holds(
+        &mut self,
+        condition: &Val,
+        context: &Context<'_>,
+    ) -> Result<bool, Failure> {
+        if let Some(holds) = condition.truth() {
+            return Ok(holds);
+        }
+        let Some(addresses) = self.addresses(condition) else {
+            let found = condition.describe();
+            return Err(Failure::new(format!(
+                "a condition is true or false, and not {found}"
+            )));
+        };
+        let message = Message::ConditionNotKnown {
+            names: addresses.join(", "),
+        };
+        // The text of a template has no place of its own.
+        let place = match context.file {
+            Some(_) => condition.place,
+            None => Place::NOWHERE,
+        };
+        self.say(place, message);
+        Ok(false)
+    }
+
+    fn function_call(&mut self, call: &FuncCall, here: Place, context: &Context<'_>) -> Evaluated {
+        let name = call.name.name.value().as_str();
+        if call.name.is_namespaced() {
+            return Err(Failure::new(format!(
+                "function {name} is that of a provider, which is not there"
+            )));
+        }
+        let mut arguments = Vec::new();
+        match name {
+            "try" => return self.first_of(call, context),
+            "can" => {
+                let only = call.args.iter().next();
+                let only = only.ok_or_else(|| Failure::new("can takes an expression"))?;
+                let can = match self.expression(only, context) {
+                    Err(failure) if failure.is_final => return Err(failure),
+                    value => value.is_ok(),
+                };
+                return Ok(Val::of_bool(can, here));
+            }
+            _ => {}
+        }
+        for argument in call.args.iter() {
+            arguments.push(self.expression(argument, context)?);
+        }
+        if call.args.expand_final()
+            && let Some(last) = arguments.pop()
+        {
+            match last.elements() {
+                Some(elements) => arguments.extend(elements.iter().cloned()),
+                None => return Ok(self.open(&[&last], here)),
+            }
+        }
+        self.call(name, arguments, here)
+    }
+
+    /// Returns the first argument that has a value.
+    fn first_of(&mut self, call: &FuncCall, context: &Context<'_>) -> Evaluated {
+        let mut last = Failure::new("try takes expressions");
+        for argument in call.args.iter() {
+            match self.expression(argument, context) {
+                Err(failure) if failure.is_final => return Err(failure),
+                Err(failure) => last = failure,
+                Ok(value) => return Ok(value),
+            }
+        }
+        Err(last)
+    }
+
+    /// Returns the keys and values that a loop goes through; `None` if they are not known.
+    pub(super) fn pairs(&self, collection: &Val) -> Result<Option<Vec<(Val, Val)>>, Failure> {
+        match &collection.kind {
+            Kind::List(list) => {
+                let elements = list.elements.iter().enumerate();
+                let pairs = elements.map(|(index, value)| {
+                    let key = Kind::Number(number_of(index));
+                    (Val::new(key, value.place), value.clone())
+                });
+                Ok(Some(pairs.collect()))
+            }
+            Kind::Object(object) => {
+                let members = object.members.iter();
+                let pairs = members.map(|(name, member)| {
+                    let key = Val::of_text(name.as_str(), member.key);
+                    (key, member.value.clone())
+                });
+                Ok(Some(pairs.collect()))
+            }
+            Kind::Unknown(_) | Kind::Instance(_) => Ok(None),
+            _ => Err(Failure::new(format!(
+                "a loop goes through a list or an object, and not {}",
+                collection.describe()
+            ))),
+        }
+    }
+
+    fn for_expression(&mut self, it: &ForExpr, here: Place, context: &Context<'_>) -> Evaluated {
+        let collection = self.expression(&it.intro.collection_expr, context)?;
+        let Some(pairs) = self.pairs(&collection)? else {
+            return Ok(self.open(&[&collection], here));
+        };
+        let mut elements = Vec::new();
+        let mut members = Members::new();
+        for (key, value) in pairs {
+            let outer = key_frame(
+                it.intro.key_var.as_ref().map(|it| it.as_str()),
+                &key,
+                context,
+            );
+            let outer = outer.as_ref().or(context.frame);
+            let frame = Frame {
+                name: it.intro.value_var.as_str(),
+                value: &value,
+                outer,
+            };
+            let context = &context.with(&frame);
+            if let Some(condition) = &it.cond {
+                let condition = self.expression(&condition.expr, context)?;
+                if !self.holds(&condition, context)? {
+                    continue;
+                }
+            }
+            let value = self.expression(&it.value_expr, context)?;
+            self.spend(1, 0)?;
+            let Some(key) = &it.key_expr else {
+                elements.push(value);
+                continue;
+            };
+            let key = self.expression(key, context)?;
+            let Some(name) = self.text_of(&key) else {
+                return Ok(self.open(&[&key], here));
+            };
+            self.spend(1, name.len())?;
+            put(&mut members, name, key.place, value, it.grouping)?;
+        }
+        match it.key_expr {
+            Some(_) => Val::of_members(members, here),
+            None => Val::of_list(elements, here),
+        }
+    }
+
+    /// Returns a value that is computed of others that are not known.
+    pub(super) fn open(&self, of: &[&Val], place: Place) -> Val {
+        let mut addresses: Vec<String> = Vec::new();
+        for address in of.iter().filter_map(|val| self.addresses(val)).flatten() {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Val::of_addresses(addresses, place)
+    }
+
+    /// Returns a value as a text: what is not known is a placeholder. `None` if it cannot be one.
+    pub(super) fn text_of(&mut self, val: &Val) -> Option<String> {
+        val.scalar().or_else(|| self.placeholder(val))
+    }
+}
+
+/// Returns the frame of the key of a loop that names it.
+pub(super) fn key_frame<'f>(
+    name: Option<&'f str>,
+    value: &'f Val,
+    context: &Context<'f>,
+) -> Option<Frame<'f>> {
+    Some(Frame {
+        name: name?,
+        value,
+        outer: context.frame,
+    })
+}
+
+/// Adds a member that a loop makes; values of the same key make a list, if they are grouped.
+fn put(
+    members: &mut Members,
+    name: String,
+    key: Place,
+    value: Val,
+    is_grouped: bool,
+) -> Result<(), Failure> {
+    let value = match (members.get(&name), is_grouped) {
+        (Some(known), true) => {
+            let mut elements = known.value.elements().unwrap_or_default().to_vec();
+            elements.push(value);
+            Val::of_list(elements, key)?
+        }
+        (None, true) => Val::of_list(vec![value], key)?,
+        (Some(_), false) => {
+            return Err(Failure::new(format!("a loop gives {name} two values")));
+        }
+        (None, false) => value,
+    };
+    members.insert(name, Member { key, value });
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Reads the configuration itself: the `*.tf` of a folder, which is a module, and the modules that it calls from the same
+//! folder (<https://developer.hashicorp.com/terraform/language/syntax/configuration>).
+//!
+//! The expressions are evaluated as far as they can be without a provider. What only an apply tells is a value that is
+//! not known, with the address that has it, and goes the way of what a plan does not know. So each instance of a
+//! resource has the form in which a plan has it, and nothing after that depends on where it comes from.
+//!
+//! Files are read through [`Files`], so that the evaluation does no input or output of its own.
+
+mod attribute_of;
+mod block;
+mod emit;
+mod evaluator;
+mod expression;
+mod files;
+mod function;
+mod module;
+mod operator;
+mod template;
+mod traversal;
+mod value;
+mod variable;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, OnceLock},
+};
+
+pub(super) use self::emit::opened_in;
+use self::{emit::Made, evaluator::Evaluator, module::Modules};
+pub(in crate::source) use self::{
+    files::{Files, Texts, join, split},
+    module::{check, is_source, variables},
+};
+use super::super::{text::Span, values::Values};
+use crate::diagnostic::Message;
+
+/// The configurations of the input.
+#[derive(Debug, Default)]
+pub(crate) struct Configurations {
+    all: Vec<Configuration>,
+    /// The names of the files of the input.
+    inputs: BTreeSet<String>,
+}
+
+/// The folders of one of the paths that were given, and where their files come from.
+#[derive(Debug)]
+pub(in crate::source) struct Given {
+    pub(in crate::source) files: Box<dyn Files>,
+    /// The folders that have files of the input.
+    pub(in crate::source) folders: BTreeSet<String>,
+}
+
+/// One configuration: a module that no other calls, with those that it calls.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    modules: Modules,
+    files: Arc<dyn Files>,
+    outcome: OnceLock<Outcome>,
+}
+
+/// What the evaluation of a configuration gives.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) resources: Vec<Made>,
+    /// By the names of files.
+    findings: BTreeMap<String, Vec<(Span, Message)>>,
+    /// The names of placeholders that stand in texts.
+    pub(super) opened: BTreeSet<String>,
+    /// The names by which values may be given.
+    pub(super) names: BTreeSet<String>,
+}
+
+impl Configurations {
+    /// Finds the configurations in folders.
+    pub(in crate::source) fn new(given: Vec<Given>, inputs: BTreeSet<String>) -> Self {
+        let mut all = Vec::new();
+        for Given { files, folders } in given {
+            let files: Arc<dyn Files> = files.into();
+            let read = |folder: &String| Modules::read(folder, &*files);
+            let found: Vec<(String, Modules)> =
+                folders.iter().map(|it| (it.clone(), read(it))).collect();
+            let called: BTreeSet<String> = found
+                .iter()
+                .flat_map(|(own, it)| it.called().filter(move |path| path != own))
+                .map(str::to_owned)
+                .collect();
+            // Modules that call each other in a circle are all roots, and say so.
+            let is_circle = folders.iter().all(|it| called.contains(it));
+            for (folder, modules) in found {
+                if is_circle || !called.contains(&folder) {
+                    all.push(Configuration {
+                        modules,
+                        files: Arc::clone(&files),
+                        outcome: OnceLock::new(),
+                    });
+                }
+            }
+        }
+        Self { all, inputs }
+    }
+
+    /// Returns the configurations that a file is a part of, evaluated.
+    pub(super) fn of_file(&self, name: &str, values: &Values) -> Vec<&Outcome> {
+        let has = |it: &&Configuration| it.modules.files.iter().any(|file| file == name);
+        let own = self.all.iter().filter(has);
+        own.map(|it| it.outcome(values, &self.inputs)).collect()
+    }
+}
+
+impl Configuration {
+    fn outcome(&self, values: &Values, inputs: &BTreeSet<String>) -> &Outcome {
+        self.outcome.get_or_init(|| {
+            let evaluator = Evaluator::new(&self.modules, &*self.files, values);
+            evaluator.outcome(inputs)
+        })
+    }
+}
+
+impl Outcome {
+    /// Returns what there is to say of a file.
+    pub(super) fn findings(&self, file: &str) -> &[(Span, Message)] {
+        self.findings.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether there is anything to say, so that the files are no others.
+    pub(super) fn has_findings(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
+    /// Whether a file is the first that has documents, and says what there is to say of the whole.
+    pub(super) fn is_first(&self, file: &str, is_converted: impl Fn(&Made) -> bool) -> bool {
+        let mut converted = self.resources.iter().filter(|it| is_converted(it));
+        converted.next().is_some_and(|it| it.file == file)
+    }
+}
+
+impl Evaluator<'_> {
+    /// Evaluates all resources.
+    fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
+        let is_input = |name: &str| inputs.contains(name);
+        let mut resources = Vec::new();
+        for instance in self.all_instances() {
+            let anchor = self.anchor(&instance, &is_input);
+            match self.made(&instance, anchor, anchor.span) {
+                Ok(Some(made)) => resources.push(made),
+                Ok(None) => {}
+                Err(failure) => self.fail(anchor, instance.address.clone(), failure),
+            }
+        }
+        let unread: Vec<String> = std::mem::take(&mut self.unread_modules)
+            .into_iter()
+            .collect();
+        let first = resources.iter().map(|it| (it.file.clone(), it.span)).next();
+        let first = first.or_else(|| {
+            let mut files = self.modules.files.iter().filter(|it| is_input(it));
+            files.next().map(|it| (it.clone(), Span::default()))
+        });
+        let (first, start) = first.unwrap_or_default();
+        let mut findings: BTreeMap<String, Vec<(Span, Message)>> = BTreeMap::new();
+        if !unread.is_empty() {
+            let names = unread.join(", ");
+            let all = findings.entry(first.clone()).or_default();
+            all.push((
+                Span::new(start.start, start.start),
+                Message::ModulesNotRead { names },
+            ));
+        }
+        for (place, message) in std::mem::take(&mut self.findings) {
+            let name = place.file.and_then(|file| self.modules.files.get(file));
+            let name = name.filter(|name| is_input(name));
+            // What is in no file of the input is said of the whole.
+            let (name, span) = match name {
+                Some(name) => (name.clone(), place.span),
+                None => (first.clone(), start),
+            };
+            findings.entry(name).or_default().push((span, message));
+        }
+        Outcome {
+            resources,
+            findings,
+            opened: self.opened,
+            names: self.names,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,276 @@
+//! The blocks of a module, which is all `*.tf` of a folder
+//! (<https://developer.hashicorp.com/terraform/language/files>), and of the modules that it calls.
+
+use std::collections::BTreeMap;
+
+use hcl_edit::{
+    Span as _,
+    expr::Expression,
+    parser::{Error, parse_body},
+    structure::{Attribute, Block, Body, Structure},
+};
+
+use super::{
+    super::super::{text::Span, tree::SyntaxError},
+    files::{Files, join, split},
+    value::Place,
+};
+
+/// The most files of all modules of a configuration.
+const MOST_FILES: usize = 2_000;
+
+/// A block and the number of its file.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) file: usize,
+    pub(super) block: Block,
+}
+
+impl Declared {
+    /// Returns one of its arguments.
+    pub(super) fn argument(&self, name: &str) -> Option<&Expression> {
+        let attribute = self.block.body.get_attribute(name)?;
+        Some(&attribute.value)
+    }
+
+    /// Returns the head of the block: `resource "aws_ecs_service" "web"`.
+    pub(super) fn head(&self) -> Place {
+        let start = self.block.ident.span();
+        let last = self.block.labels.last().and_then(|label| label.span());
+        let end = last.or_else(|| start.clone());
+        let start = start.unwrap_or_default().start;
+        Place {
+            file: Some(self.file),
+            span: Span::new(start, end.map_or(start, |it| it.end)),
+        }
+    }
+
+    fn label(&self, index: usize) -> Option<&str> {
+        self.block.labels.get(index).map(|label| label.as_str())
+    }
+}
+
+/// A block with two labels: a resource or a data source.
+#[derive(Debug)]
+pub(super) struct Typed {
+    pub(super) type_: String,
+    pub(super) name: String,
+    pub(super) declared: Declared,
+}
+
+/// A call of another module.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) name: String,
+    /// The source as it is written.
+    pub(super) source: String,
+    /// The folder of the module, if its files are among those that may be read.
+    pub(super) path: Option<String>,
+    pub(super) declared: Declared,
+}
+
+/// A module.
+#[derive(Debug, Default)]
+pub(super) struct Module {
+    pub(super) path: String,
+    pub(super) variables: BTreeMap<String, Declared>,
+    pub(super) locals: BTreeMap<String, (usize, Attribute)>,
+    pub(super) outputs: BTreeMap<String, Declared>,
+    pub(super) resources: Vec<Typed>,
+    pub(super) data: Vec<Typed>,
+    pub(super) calls: Vec<Call>,
+}
+
+impl Module {
+    /// Adds the blocks of a file.
+    fn add(&mut self, file: usize, body: Body) {
+        let blocks = body.into_iter().filter_map(|it| match it {
+            Structure::Block(block) => Some(block),
+            Structure::Attribute(_) => None,
+        });
+        for block in blocks {
+            let declared = Declared { file, block };
+            let label = |index| declared.label(index).map(str::to_owned);
+            match (declared.block.ident.as_str(), label(0), label(1)) {
+                ("variable", Some(name), _) => {
+                    self.variables.insert(name, declared);
+                }
+                ("output", Some(name), _) => {
+                    self.outputs.insert(name, declared);
+                }
+                ("locals", ..) => {
+                    let locals = declared.block.body.into_iter();
+                    let locals = locals.filter_map(|it| it.into_attribute().ok());
+                    let named = locals.map(|it| (it.key.as_str().to_owned(), (file, it)));
+                    self.locals.extend(named);
+                }
+                ("resource", Some(type_), Some(name)) => self.resources.push(Typed {
+                    type_,
+                    name,
+                    declared,
+                }),
+                ("data", Some(type_), Some(name)) => self.data.push(Typed {
+                    type_,
+                    name,
+                    declared,
+                }),
+                ("module", Some(name), _) => {
+                    let source = declared.argument("source").and_then(Expression::as_str);
+                    let source = source.map_or_else(String::new, str::to_owned);
+                    let is_local = source.starts_with("./") || source.starts_with("../");
+                    let path = is_local.then(|| join(&self.path, &source)).flatten();
+                    self.calls.push(Call {
+                        name,
+                        source,
+                        path,
+                        declared,
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether it has anything at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.calls.is_empty()
+    }
+}
+
+/// The modules of a configuration; the first is its root.
+#[derive(Debug, Default)]
+pub(super) struct Modules {
+    /// The names of all files, as messages have them.
+    pub(super) files: Vec<String>,
+    modules: Vec<Module>,
+    by_path: BTreeMap<String, usize>,
+    /// The values of variables in `terraform.tfvars` and `*.auto.tfvars`, the later of which count.
+    pub(super) given: BTreeMap<String, (usize, Attribute)>,
+}
+
+impl Modules {
+    /// Reads the module of a folder, and all that it calls. A file with a syntax error is left out: it is an error where
+    /// the file itself is read, and the rest is evaluated without it.
+    pub(super) fn read(folder: &str, files: &dyn Files) -> Self {
+        let mut modules = Self::default();
+        modules.add(folder, files);
+        let mut next = 0;
+        while let Some(module) = modules.modules.get(next) {
+            let called: Vec<String> = module
+                .calls
+                .iter()
+                .filter_map(|it| it.path.clone())
+                .collect();
+            for path in called {
+                modules.add(&path, files);
+            }
+            next += 1;
+        }
+        let mut names = files.names(folder);
+        names.retain(|name| name == "terraform.tfvars" || name.ends_with(".auto.tfvars"));
+        // The first counts less than the others.
+        names.sort_by_key(|name| name != "terraform.tfvars");
+        for name in names {
+            if let Some((file, body)) = modules.parse(folder, &name, files) {
+                let given = body.into_iter().filter_map(|it| it.into_attribute().ok());
+                let named = given.map(|it| (it.key.as_str().to_owned(), (file, it)));
+                modules.given.extend(named);
+            }
+        }
+        modules
+    }
+
+    fn add(&mut self, folder: &str, files: &dyn Files) {
+        if self.by_path.contains_key(folder) {
+            return;
+        }
+        let mut module = Module {
+            path: folder.to_owned(),
+            ..Module::default()
+        };
+        for name in files.names(folder) {
+            if is_source(&name) {
+                if let Some((file, body)) = self.parse(folder, &name, files) {
+                    module.add(file, body);
+                }
+            }
+        }
+        self.by_path.insert(folder.to_owned(), self.modules.len());
+        self.modules.push(module);
+    }
+
+    fn parse(&mut self, folder: &str, name: &str, files: &dyn Files) -> Option<(usize, Body)> {
+        if self.files.len() >= MOST_FILES {
+            return None;
+        }
+        let source = files.text(&join(folder, name)?).ok()?;
+        let body = parse_body(source.text()).ok()?;
+        let number = self.files.len();
+        self.files.push(source.name().to_owned());
+        Some((number, body))
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Module> {
+        self.modules.get(index)
+    }
+
+    /// Returns the module of a folder.
+    pub(super) fn at(&self, path: &str) -> Option<usize> {
+        let index = *self.by_path.get(path)?;
+        (!self.modules.get(index)?.is_empty() || self.has_outputs(index)).then_some(index)
+    }
+
+    fn has_outputs(&self, index: usize) -> bool {
+        let module = self.modules.get(index);
+        module.is_some_and(|it| !it.outputs.is_empty())
+    }
+
+    /// Returns the folders of the modules that are called.
+    pub(super) fn called(&self) -> impl Iterator<Item = &str> {
+        self.modules.iter().skip(1).map(|module| &*module.path)
+    }
+}
+
+/// Whether a file has the blocks of a module.
+pub(in crate::source) fn is_source(name: &str) -> bool {
+    let (_, name) = split(name);
+    name.strip_suffix(".tf")
+        .is_some_and(|stem| !stem.is_empty())
+}
+
+/// Checks the syntax of a text.
+///
+/// # Errors
+///
+/// What is wrong, and where.
+pub(in crate::source) fn check(text: &str) -> Result<(), SyntaxError> {
+    parse_body(text)
+        .map(drop)
+        .map_err(|error| place_of(&error, text))
+}
+
+/// Returns the values in a file of variables, each as it is written; the text of a string.
+///
+/// # Errors
+///
+/// What is wrong, and where.
+pub(in crate::source) fn variables(text: &str) -> Result<Vec<(String, String)>, SyntaxError> {
+    let body = parse_body(text).map_err(|error| place_of(&error, text))?;
+    let given = body.attributes().map(|attribute| {
+        let value = match attribute.value.as_str() {
+            Some(text) => text.to_owned(),
+            None => {
+                let span = attribute.value.span().unwrap_or_default();
+                text.get(span).unwrap_or_default().to_owned()
+            }
+        };
+        (attribute.key.as_str().to_owned(), value)
+    });
+    Ok(given.collect())
+}
+
+fn place_of(error: &Error, text: &str) -> SyntaxError {
+    let start = text.floor_char_boundary(error.location().offset());
+    let end = text.ceil_char_boundary(start.saturating_add(1));
+    SyntaxError::new(Span::new(start, end), error.message().trim().to_owned())
+}

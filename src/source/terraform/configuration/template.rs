@@ -1,0 +1,187 @@
+//! Templates of texts (<https://developer.hashicorp.com/terraform/language/expressions/strings>).
+
+use hcl_edit::template::{Directive, Element, ForDirective, IfDirective};
+
+use super::{
+    evaluator::{Context, Evaluator, Frame},
+    expression::key_frame,
+    value::{Evaluated, Failure, Place, Val},
+};
+
+/// What a template makes.
+#[derive(Default)]
+struct Made {
+    text: String,
+    /// Whether the spaces before the next literal are to be removed.
+    strips: bool,
+    /// What the text depends on, if that cannot be a part of it.
+    open: Vec<Val>,
+}
+
+impl Made {
+    fn literal(&mut self, text: &str, is_stripped_after: bool) {
+        let mut text = text;
+        if std::mem::take(&mut self.strips) {
+            text = text.trim_start();
+        }
+        if is_stripped_after {
+            text = text.trim_end();
+        }
+        self.text.push_str(text);
+    }
+}
+
+impl Evaluator<'_> {
+    /// Returns the text of a template. A template that is nothing but an interpolation has its value, if `is_value`.
+    pub(super) fn template<'e>(
+        &mut self,
+        elements: impl Iterator<Item = &'e Element>,
+        is_value: bool,
+        here: Place,
+        context: &Context<'_>,
+    ) -> Evaluated {
+        let elements: Vec<&Element> = elements.collect();
+        if let ([Element::Interpolation(only)], true) = (elements.as_slice(), is_value) {
+            return self.expression(&only.expr, context);
+        }
+        let mut made = Made::default();
+        self.elements(&elements, &mut made, context)?;
+        if !made.open.is_empty() {
+            let open: Vec<&Val> = made.open.iter().collect();
+            return Ok(self.open(&open, here));
+        }
+        self.spend(1, made.text.len())?;
+        Ok(Val::of_text(made.text, here))
+    }
+
+    fn elements(
+        &mut self,
+        elements: &[&Element],
+        made: &mut Made,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        for (index, element) in elements.iter().enumerate() {
+            match element {
+                Element::Literal(text) => {
+                    let next = elements.get(index + 1);
+                    made.literal(text.value(), next.is_some_and(|it| strips_before(it)));
+                }
+                Element::Interpolation(it) => {
+                    made.strips = it.strip.strip_end();
+                    let value = self.expression(&it.expr, context)?;
+                    match self.text_of(&value) {
+                        Some(text) => {
+                            self.spend(0, text.len())?;
+                            made.text.push_str(&text);
+                        }
+                        None if self.addresses(&value).is_some() => made.open.push(value),
+                        None => {
+                            let found = value.describe();
+                            return Err(Failure::new(format!(
+                                "a text has a string, a number or a boolean in it, and not {found}"
+                            )));
+                        }
+                    }
+                }
+                Element::Directive(it) => {
+                    self.deeper(|this| this.directive(it, made, context))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn directive(
+        &mut self,
+        directive: &Directive,
+        made: &mut Made,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        match directive {
+            Directive::If(it) => self.if_directive(it, made, context),
+            Directive::For(it) => self.for_directive(it, made, context),
+        }
+    }
+
+    fn if_directive(
+        &mut self,
+        it: &IfDirective,
+        made: &mut Made,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        let condition = self.expression(&it.if_expr.cond_expr, context)?;
+        let holds = self.holds(&condition, context)?;
+        let otherwise = it.else_expr.as_ref();
+        let end = it.endif_expr.strip.strip_start();
+        let middle = otherwise.map_or(end, |it| it.strip.strip_start());
+        if holds {
+            let parts: Vec<&Element> = it.if_expr.template.iter().collect();
+            made.strips = it.if_expr.strip.strip_end();
+            self.part(&parts, middle, made, context)?;
+        } else if let Some(otherwise) = otherwise {
+            let parts: Vec<&Element> = otherwise.template.iter().collect();
+            made.strips = otherwise.strip.strip_end();
+            self.part(&parts, end, made, context)?;
+        }
+        made.strips = it.endif_expr.strip.strip_end();
+        Ok(())
+    }
+
+    fn for_directive(
+        &mut self,
+        it: &ForDirective,
+        made: &mut Made,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        let each = &it.for_expr;
+        let collection = self.expression(&each.collection_expr, context)?;
+        let Some(pairs) = self.pairs(&collection)? else {
+            made.open.push(collection);
+            return Ok(());
+        };
+        let parts: Vec<&Element> = each.template.iter().collect();
+        let end = it.endfor_expr.strip.strip_start();
+        for (key, value) in pairs {
+            let outer = key_frame(each.key_var.as_ref().map(|it| it.as_str()), &key, context);
+            let frame = Frame {
+                name: each.value_var.as_str(),
+                value: &value,
+                outer: outer.as_ref().or(context.frame),
+            };
+            made.strips = each.strip.strip_end();
+            self.spend(1, 0)?;
+            self.deeper(|this| this.part(&parts, end, made, &context.with(&frame)))?;
+        }
+        made.strips = it.endfor_expr.strip.strip_end();
+        Ok(())
+    }
+
+    /// Adds the inner part of a directive, whose end may remove the spaces before it.
+    fn part(
+        &mut self,
+        elements: &[&Element],
+        is_stripped_after: bool,
+        made: &mut Made,
+        context: &Context<'_>,
+    ) -> Result<(), Failure> {
+        let start = made.text.len();
+        self.elements(elements, made, context)?;
+        let ends_in_literal = matches!(elements.last(), Some(Element::Literal(_)));
+        if is_stripped_after && ends_in_literal {
+            let kept = made.text.trim_end().len();
+            made.text.truncate(kept.max(start));
+        }
+        Ok(())
+    }
+}
+
+fn strips_before(element: &Element) -> bool {
+    match element {
+        Element::Literal(_) => false,
+        Element::Interpolation(it) => it.strip.strip_start(),
+        Element::Directive(it) => match &**it {
+            Directive::If(it) => it.if_expr.strip.strip_start(),
+            Directive::For(it) => it.for_expr.strip.strip_start(),
+        },
+    }
+}

@@ -1,0 +1,217 @@
+//! Input variables: their values and types (<https://developer.hashicorp.com/terraform/language/values/variables>).
+
+use hcl_edit::{
+    expr::{Expression, FuncCall, ObjectKey},
+    parser::parse_expr,
+};
+
+use super::{
+    evaluator::{Context, Evaluator, ONCE},
+    module::Declared,
+    value::{Evaluated, Failure, Kind, Member, Members, Place, Val},
+};
+
+impl Evaluator<'_> {
+    /// Returns the value of a variable: what is given for it, its default, or what stands for it.
+    pub(super) fn input(&mut self, module: usize, name: &str) -> Evaluated {
+        let address = format!("{}var.{name}", self.prefix(module));
+        let own = address.clone();
+        self.once(address, |it| it.input_value(module, name, own))
+    }
+
+    fn input_value(&mut self, module: usize, name: &str, address: String) -> Evaluated {
+        let found = self.module(module).and_then(|it| it.variables.get(name));
+        let declared = found.ok_or_else(|| Failure::new(format!("there is no variable {name}")))?;
+        let here = declared.head();
+        let context = Context::of(module, declared.file, ONCE);
+        self.names.insert(address.clone());
+        let given = match self.given(&address) {
+            Some(given) => Some(Self::parsed(given, declared, here)),
+            None if module == 0 => self.given_at_start(name, declared, here)?,
+            None => self.given_by_call(module, name)?,
+        };
+        let value = match (given, declared.argument("default")) {
+            (Some(value), default) if value.is_null() && default.is_some() && module != 0 => {
+                // A module may say that null is a value.
+                let nullable = declared.argument("nullable").and_then(Expression::as_bool);
+                match (nullable, default) {
+                    (Some(false), Some(default)) => self.expression(default, &context)?,
+                    _ => value,
+                }
+            }
+            (Some(value), _) => value,
+            (None, Some(default)) => self.expression(default, &context)?,
+            (None, None) => return Ok(Val::of_address(address, None, here)),
+        };
+        match declared.argument("type") {
+            Some(type_) => self.of_type(value, type_, &context),
+            None => Ok(value),
+        }
+    }
+
+    /// Returns the value that the command line or a file gives a variable of the root.
+    fn given_at_start(
+        &mut self,
+        name: &str,
+        declared: &Declared,
+        here: Place,
+    ) -> Result<Option<Val>, Failure> {
+        self.names.insert(name.to_owned());
+        if let Some(given) = self.values.parameters.get(name) {
+            return Ok(Some(Self::parsed(given, declared, here)));
+        }
+        let modules = self.modules;
+        let Some((file, attribute)) = modules.given.get(name) else {
+            return Ok(None);
+        };
+        let context = Context::of(0, *file, ONCE);
+        self.expression(&attribute.value, &context).map(Some)
+    }
+
+    /// Returns a text of the command line as a value: a list or an object is an expression.
+    fn parsed(text: &str, declared: &Declared, here: Place) -> Val {
+        let type_ = declared.argument("type");
+        let is_text =
+            matches!(type_, Some(Expression::Variable(name)) if name.as_str() == "string");
+        if !is_text
+            && text.trim_start().starts_with(['[', '{'])
+            && let Ok(expression) = parse_expr(text.trim())
+            && let Some(value) = constant(&expression, here)
+        {
+            return value;
+        }
+        Val::of_text(text, here)
+    }
+
+    /// Returns a value as one of a type (<https://developer.hashicorp.com/terraform/language/expressions/type-constraints>).
+    fn of_type(&mut self, value: Val, type_: &Expression, context: &Context<'_>) -> Evaluated {
+        if self.addresses(&value).is_some() || value.is_null() {
+            return Ok(value);
+        }
+        let place = value.place;
+        match type_ {
+            Expression::Variable(name) => {
+                let converted = match name.as_str() {
+                    "string" => value.scalar().map(|text| Val::of_text(text, place)),
+                    "number" => value.number().map(|it| Val::new(Kind::Number(it), place)),
+                    "bool" => value.truth().map(|it| Val::of_bool(it, place)),
+                    _ => Some(value.clone()),
+                };
+                // Its value may be secret.
+                converted.ok_or_else(|| Failure::new(format!("a variable is no {}", name.as_str())))
+            }
+            Expression::FuncCall(call) => {
+                self.deeper(|it| it.of_composed_type(value, call, context))
+            }
+            _ => Ok(value),
+        }
+    }
+
+    fn of_composed_type(
+        &mut self,
+        value: Val,
+        call: &FuncCall,
+        context: &Context<'_>,
+    ) -> Evaluated {
+        let place = value.place;
+        let inner = call.args.iter().next();
+        let Some(inner) = inner else {
+            return Ok(value);
+        };
+        match (call.name.name.as_str(), &value.kind) {
+            ("optional", _) => self.of_type(value, inner, context),
+            ("list" | "set", Kind::List(list)) => {
+                let mut elements = Vec::with_capacity(list.elements.len());
+                for element in &list.elements {
+                    elements.push(self.of_type(element.clone(), inner, context)?);
+                }
+                self.spend(elements.len(), 0)?;
+                Val::of_list(elements, place)
+            }
+            ("map", Kind::Object(object)) => {
+                let mut members = object.members.clone();
+                self.spend(members.len(), 0)?;
+                for member in members.values_mut() {
+                    member.value = self.of_type(member.value.clone(), inner, context)?;
+                }
+                Val::of_members(members, place)
+            }
+            ("object", Kind::Object(object)) => {
+                let Expression::Object(types) = inner else {
+                    return Ok(value);
+                };
+                let mut members = Members::new();
+                for (key, type_) in types.iter() {
+                    let name = match key {
+                        ObjectKey::Ident(name) => name.as_str(),
+                        ObjectKey::Expression(Expression::Variable(name)) => name.as_str(),
+                        ObjectKey::Expression(key) => key.as_str().unwrap_or_default(),
+                    };
+                    let found = object.members.get(name);
+                    let member = match found {
+                        Some(member) if !member.value.is_null() => Member {
+                            key: member.key,
+                            value: self.of_type(member.value.clone(), type_.expr(), context)?,
+                        },
+                        _ => Member {
+                            key: place,
+                            value: self.default_of(type_.expr(), place, context)?,
+                        },
+                    };
+                    self.spend(1, name.len())?;
+                    members.insert(name.to_owned(), member);
+                }
+                Val::of_members(members, place)
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// Returns the default of an optional attribute.
+    fn default_of(&mut self, type_: &Expression, place: Place, context: &Context<'_>) -> Evaluated {
+        let default = match type_ {
+            Expression::FuncCall(call) if call.name.name.as_str() == "optional" => {
+                call.args.get(0).zip(call.args.get(1))
+            }
+            _ => None,
+        };
+        match default {
+            Some((inner, default)) => {
+                let value = self.expression(default, context)?;
+                self.of_type(value, inner, context)
+            }
+            None => Ok(Val::new(Kind::Null, place)),
+        }
+    }
+}
+
+/// Returns the value of an expression that refers to nothing. The parser limits its depth.
+fn constant(expression: &Expression, here: Place) -> Option<Val> {
+    match expression {
+        Expression::Null(_) => Some(Val::new(Kind::Null, here)),
+        Expression::Bool(value) => Some(Val::of_bool(*value.value(), here)),
+        Expression::Number(number) => {
+            let number = number.value().as_f64()?;
+            Some(Val::new(Kind::Number(number), here))
+        }
+        Expression::String(text) => Some(Val::of_text(text.value().as_str(), here)),
+        Expression::Array(array) => {
+            let elements = array.iter().map(|it| constant(it, here));
+            Val::of_list(elements.collect::<Option<_>>()?, here).ok()
+        }
+        Expression::Object(object) => {
+            let mut members = Members::new();
+            for (key, value) in object.iter() {
+                let name = match key {
+                    ObjectKey::Ident(name) => name.as_str(),
+                    ObjectKey::Expression(Expression::Variable(name)) => name.as_str(),
+                    ObjectKey::Expression(key) => key.as_str()?,
+                };
+                let value = constant(value.expr(), here)?;
+                members.insert(name.to_owned(), Member { key: here, value });
+            }
+            Val::of_members(members, here).ok()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,2 @@
+# Terraform reads this file only if it is named.
+image = "unused"

@@ -1,0 +1,25 @@
+locals {
+  first  = local.second
+  second = local.first
+}
+
+resource "aws_ecs_task_definition" "cycle" {
+  family                = "cycle"
+  container_definitions = jsonencode([{ name = "web", image = local.first }])
+}
+
+resource "aws_ecs_task_definition" "outside" {
+  family                = "outside"
+  container_definitions = file("${path.module}/../../../Cargo.toml")
+}
+
+resource "aws_ecs_task_definition" "good" {
+  family                = "good"
+  container_definitions = jsonencode([{ name = "web", image = "nginx", memory = 128 }])
+}
+
+resource "aws_ecs_service" "hashed" {
+  name            = "web-${md5("x")}"
+  task_definition = "good"
+  desired_count   = 1
+}

@@ -1,0 +1,13 @@
+[
+  {
+    "name": "api",
+    "image": "${image}",
+    "portMappings": [{"containerPort": ${port}}],
+    "command": [
+%{ for flag in flags ~}
+      "--${flag}",
+%{ endfor ~}
+      "serve"
+    ]
+  }
+]
