@@ -28,7 +28,7 @@ impl Given {
             return;
         };
         let root = folder.unwrap_or(outer);
-        let inside = outer.strip_prefix(root).unwrap_or(Path::new(""));
+        let inside = outer.strip_prefix(root).unwrap_or_else(|_| Path::new(""));
         let inside = inside.to_string_lossy().replace('\\', "/");
         let folders = self.folders.entry(root.to_path_buf()).or_default();
         folders.insert(inside);

@@ -190,8 +190,8 @@ impl Indexed {
                 self.entries.push(entry);
             }
             // Only a file without documents is judged, so that others cost nothing.
-            let is_of_others = || is_whole || is_left || kind::is_foreign(&parsed.root);
-            let is_of_others = || !is_own && is_of_others();
+            let is_of_others =
+                || !is_own && (is_whole || is_left || kind::is_foreign(&parsed.root));
             *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {

@@ -46,6 +46,12 @@ pub(super) fn steps(address: &str) -> Vec<Step> {
     steps
 }
 
+/// Returns `load_balancer.target_group_arn` of `load_balancer[1].target_group_arn`.
+pub(super) fn without_keys(path: &str) -> String {
+    let steps = steps(path).into_iter().map(|step| step.name);
+    steps.collect::<Vec<_>>().join(".")
+}
+
 /// Returns the name of the placeholder for what an address names: `aws_lb_target_group.web.0.arn` for
 /// `aws_lb_target_group.web[0].arn`, because a placeholder has no brackets.
 pub(super) fn placeholder_name(address: &str) -> String {

@@ -18,7 +18,17 @@ const CONFIGURATION: &str = "Terraform configuration";
 /// Returns what a file of a configuration stands for: its own resources, with what the other files say of them.
 pub(in crate::source) fn expand_file<'a>(name: &str, values: &Values) -> Expanded<'a> {
     let mut expanded = Expanded::default();
-    for outcome in values.configurations.of_file(name, values) {
+    let outcomes = values.configurations.of_file(name, values);
+    if outcomes.is_empty() {
+        let error = "it is a part of no configuration: it is a link out of the folder that is given, or \
+                     its module is called only by modules that it calls";
+        let error = error.to_owned();
+        expanded
+            .findings
+            .push((Span::new(0, 0), Message::UnreadableFile { error }));
+        expanded.is_own = true;
+    }
+    for outcome in outcomes {
         let part = of_outcome(outcome, name, values);
         expanded.resources.extend(part.resources);
         expanded.findings.extend(part.findings);

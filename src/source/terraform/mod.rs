@@ -12,6 +12,7 @@ pub(super) mod configuration;
 mod configured;
 mod container;
 mod known;
+mod named;
 mod place;
 mod plan;
 mod property;

@@ -7,7 +7,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
-    address::steps,
+    address::without_keys,
     attribute::Attribute,
     container, member,
     place::put,
@@ -158,8 +158,9 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         expected: &fields::Node,
         path: &str,
     ) -> Option<Node<'a>> {
-        if let Some(failed) = argument.value.filter(|it| is_unresolved(it)) {
-            return Some(failed.clone());
+        // An expression that cannot be evaluated.
+        if let Some(Value::Unresolved(_)) = argument.value.map(|it| &it.value) {
+            return argument.value.cloned();
         }
         match &expected.shape {
             Shape::Object(_) | Shape::List(_) if argument.is_unknown() => {
@@ -362,17 +363,6 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
     fn span(&self, argument: Attribute<'t, 'a>) -> Span {
         argument.value.map_or(self.resource.span, |it| it.span)
     }
-}
-
-/// Returns `load_balancer.target_group_arn` of `load_balancer[1].target_group_arn`.
-fn without_keys(path: &str) -> String {
-    let steps = steps(path).into_iter().map(|step| step.name);
-    steps.collect::<Vec<_>>().join(".")
-}
-
-/// Whether an argument has an expression that cannot be evaluated.
-fn is_unresolved(node: &Node<'_>) -> bool {
-    matches!(node.value, Value::Unresolved(_))
 }
 
 fn is_list_of_objects(expected: &fields::Node) -> bool {

@@ -27,10 +27,15 @@ locals {
 
 resource "aws_ecs_task_definition" "worker" {
   family                = local.name
+  execution_role_arn    = aws_iam_role.execution.arn
   cpu                   = 256
   memory                = 512
   container_definitions = jsonencode([local.container])
   tags                  = local.tags
+}
+
+resource "aws_iam_role" "execution" {
+  name = "${local.name}-execution"
 }
 
 resource "aws_ecs_service" "worker" {

@@ -18,6 +18,12 @@ resource "aws_ecs_task_definition" "good" {
   container_definitions = jsonencode([{ name = "web", image = "nginx", memory = 128 }])
 }
 
+resource "aws_ecs_service" "good" {
+  name            = "good"
+  task_definition = aws_ecs_task_definition.good.arn
+  desired_count   = 1
+}
+
 resource "aws_ecs_service" "hashed" {
   name            = "web-${md5("x")}"
   task_definition = "good"

@@ -1,5 +1,6 @@
 resource "aws_ecs_task_definition" "api" {
   family = "api"
+  memory = 256
   container_definitions = templatefile("${path.module}/templates/api.json.tpl", {
     image = "example/api:v1"
     port  = 3000

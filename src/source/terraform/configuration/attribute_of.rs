@@ -1,7 +1,7 @@
 //! The attributes of resources, data sources and modules.
 
 use super::{
-    super::{address::Step, known::named},
+    super::{address::Step, named::named},
     evaluator::{Context, Evaluator, ModuleInstance, ONCE},
     module::Declared,
     value::{Evaluated, Failure, Instance, Kind, Of, Place, Val},
@@ -32,7 +32,7 @@ impl Evaluator<'_> {
     }
 
     /// Returns an argument of an instance that its block has.
-    fn argument(&mut self, of: &Instance, name: &str) -> Result<Option<Val>, Failure> {
+    pub(super) fn argument(&mut self, of: &Instance, name: &str) -> Result<Option<Val>, Failure> {
         let Some((declared, _)) = self.declared(of) else {
             return Ok(None);
         };

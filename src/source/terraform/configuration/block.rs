@@ -73,13 +73,7 @@ impl Evaluator<'_> {
         };
         let collection = self.expression(each, &context)?;
         let Some(pairs) = self.for_each(&collection, &address, here)? else {
-            let value = Val::of_address(format!("{address}.each.value"), None, here);
-            let key = Val::of_address(format!("{address}.each.key"), None, here);
-            let turn = Turn {
-                index: None,
-                each: Some((key, value)),
-            };
-            return Ok(one(turn, of));
+            return Ok(one(open_turn(&address, here), of));
         };
         let mut members = Members::new();
         self.spend(pairs.len(), 0)?;
@@ -169,7 +163,7 @@ impl Evaluator<'_> {
     /// Returns the arguments and blocks of a body. An argument that cannot be evaluated is one that says so.
     pub(super) fn body(&mut self, body: &Body, is_outer: bool, context: &Context<'_>) -> Evaluated {
         let mut members = Members::new();
-        for structure in body.iter() {
+        for structure in body {
             match structure {
                 Structure::Attribute(it) if !(is_outer && META.contains(&it.key.as_str())) => {
                     let key = place(context, it.key.span());
@@ -275,6 +269,15 @@ impl Evaluator<'_> {
             values.push(self.body(&content.body, false, &context.with(&frame))?);
         }
         Ok(values)
+    }
+}
+
+/// Returns the turn that stands for all instances, if these are not known.
+fn open_turn(address: &str, here: Place) -> Turn {
+    let of = |name: &str| Val::of_address(format!("{address}.each.{name}"), None, here);
+    Turn {
+        index: None,
+        each: Some((of("key"), of("value"))),
     }
 }
 

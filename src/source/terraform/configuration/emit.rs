@@ -11,11 +11,15 @@ use super::{
         address::Step,
         container::LIST,
         resource::Resource,
+        table::Type,
     },
     evaluator::{Context, Evaluator},
-    value::{Failure, Instance, Kind, Of, Place, Val},
+    value::{self, Evaluated, Failure, Instance, Kind, Members, Place, Val},
 };
 use crate::diagnostic::Message;
+
+/// The arguments by which resources that are not converted are known.
+const NAMES: &[&str] = &["name", "path", "region"];
 
 /// An instance of a resource.
 #[derive(Debug)]
@@ -124,7 +128,11 @@ impl Evaluator<'_> {
             return Ok(None);
         };
         let context = Context::of(instance.module, typed.declared.file, &instance.turn);
-        let body = self.body(&typed.declared.block.body, true, &context)?;
+        let body = if Type::named(&typed.type_).is_some() {
+            self.body(&typed.declared.block.body, true, &context)?
+        } else {
+            self.names(instance)?
+        };
         let spot = Spot {
             file: anchor.file,
             around: anchor.span,
@@ -145,6 +153,19 @@ impl Evaluator<'_> {
             unknown: trees.unknown,
             expressions: trees.expression,
         }))
+    }
+
+    /// Returns the arguments of a resource that is not converted by which others know it.
+    fn names(&mut self, instance: &Instance) -> Evaluated {
+        let mut members = Members::new();
+        for name in NAMES {
+            // What fails is not needed, unless something refers to it.
+            if let Ok(Some(value)) = self.argument(instance, name) {
+                let key = value.place;
+                members.insert((*name).to_owned(), value::Member { key, value });
+            }
+        }
+        Val::of_members(members, Place::NOWHERE)
     }
 
     /// Returns the trees of a value. Its depth is limited.
@@ -175,48 +196,54 @@ impl Evaluator<'_> {
                 open(addresses, span)
             }
             Kind::Instance(instance) => open(std::slice::from_ref(&instance.address), span),
-            Kind::List(list) => {
-                let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
-                for (index, element) in list.elements.iter().enumerate() {
-                    let address = format!("{}[{index}]", spot.address);
-                    let address = &*address;
-                    let trees = self.trees(element, Spot { address, ..spot })?;
-                    values.push(trees.value);
-                    unknown.push(trees.unknown);
-                    expressions.push(trees.expression);
+            Kind::List(list) => self.list_trees(&list.elements, spot)?,
+            Kind::Object(object) => self.object_trees(&object.members, spot)?,
+        })
+    }
+
+    fn list_trees(&mut self, list: &[Val], spot: Spot<'_>) -> Result<Trees, Failure> {
+        let span = spot.around;
+        let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
+        for (index, element) in list.iter().enumerate() {
+            let address = format!("{}[{index}]", spot.address);
+            let address = &*address;
+            let trees = self.trees(element, Spot { address, ..spot })?;
+            values.push(trees.value);
+            unknown.push(trees.unknown);
+            expressions.push(trees.expression);
+        }
+        Ok(Trees {
+            value: node(Value::List(values), span),
+            unknown: node(Value::List(unknown), span),
+            expression: node(Value::List(expressions), span),
+        })
+    }
+
+    fn object_trees(&mut self, members: &Members, spot: Spot<'_>) -> Result<Trees, Failure> {
+        let span = spot.around;
+        let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
+        for (name, it) in members {
+            let key = spot.span(it.key);
+            let address = format!("{}.{name}", spot.address);
+            let spot = Spot {
+                address: &address,
+                ..spot
+            };
+            let trees = match json_of(name, &it.value) {
+                Some(json) => {
+                    let list = self.known_tree(json, spot)?;
+                    Trees::known(list.value, spot.span(it.value.place))
                 }
-                Trees {
-                    value: node(Value::List(values), span),
-                    unknown: node(Value::List(unknown), span),
-                    expression: node(Value::List(expressions), span),
-                }
-            }
-            Kind::Object(object) => {
-                let (mut values, mut unknown, mut expressions) = (vec![], vec![], vec![]);
-                for (name, it) in &object.members {
-                    let key = spot.span(it.key);
-                    let address = format!("{}.{name}", spot.address);
-                    let spot = Spot {
-                        address: &address,
-                        ..spot
-                    };
-                    let trees = match json_of(name, &it.value) {
-                        Some(json) => {
-                            let list = self.known_tree(json, spot)?;
-                            Trees::known(list.value, spot.span(it.value.place))
-                        }
-                        None => self.trees(&it.value, spot)?,
-                    };
-                    values.push(member(name, key, trees.value));
-                    unknown.push(member(name, key, trees.unknown));
-                    expressions.push(member(name, key, trees.expression));
-                }
-                Trees {
-                    value: node(Value::Object(values), span),
-                    unknown: node(Value::Object(unknown), span),
-                    expression: node(Value::Object(expressions), span),
-                }
-            }
+                None => self.trees(&it.value, spot)?,
+            };
+            values.push(member(name, key, trees.value));
+            unknown.push(member(name, key, trees.unknown));
+            expressions.push(member(name, key, trees.expression));
+        }
+        Ok(Trees {
+            value: node(Value::Object(values), span),
+            unknown: node(Value::Object(unknown), span),
+            expression: node(Value::Object(expressions), span),
         })
     }
 
@@ -257,81 +284,6 @@ impl Evaluator<'_> {
         };
         Ok(node(value, span))
     }
-
-    /// Returns where the document of an instance is: in its own file if that is one of the input, and otherwise where
-    /// its module is called.
-    pub(super) fn anchor(&self, instance: &Instance, is_input: &dyn Fn(&str) -> bool) -> Place {
-        let mut place = self
-            .declared(instance)
-            .map_or(Place::NOWHERE, |(declared, _)| declared.head());
-        let mut module = instance.module;
-        loop {
-            let name = place.file.and_then(|file| self.modules.files.get(file));
-            if name.is_none_or(|name| is_input(name)) {
-                return place;
-            }
-            let caller = self.instances.get(module).and_then(|it| it.caller.as_ref());
-            let Some((outer, call, _)) = caller else {
-                return place;
-            };
-            let call = self.module(*outer).and_then(|it| it.calls.get(*call));
-            let Some(call) = call else {
-                return place;
-            };
-            place = call.declared.head();
-            module = *outer;
-        }
-    }
-
-    /// Returns the instances of all resources.
-    pub(super) fn all_instances(&mut self) -> Vec<Instance> {
-        let mut all = Vec::new();
-        let mut module = 0;
-        // Calls add instances of modules while these are gone through.
-        while module < self.instances.len() {
-            let Some(blocks) = self.module(module) else {
-                break;
-            };
-            for (index, call) in blocks.calls.iter().enumerate() {
-                if let Err(failure) = self.calls_of(module, index) {
-                    let address = format!("{}module.{}", self.prefix(module), call.name);
-                    self.fail(call.declared.head(), address, failure);
-                }
-            }
-            for typed in &blocks.resources {
-                match self.block(Of::Resource, module, &typed.type_, &typed.name) {
-                    Ok(value) => collect(&value, &mut all),
-                    Err(failure) => {
-                        let prefix = self.prefix(module);
-                        let address = format!("{prefix}{}.{}", typed.type_, typed.name);
-                        self.fail(typed.declared.head(), address, failure);
-                    }
-                }
-            }
-            module += 1;
-        }
-        all
-    }
-
-    /// Says that something cannot be evaluated.
-    pub(super) fn fail(&mut self, place: Place, address: String, failure: Failure) {
-        let why = failure.why;
-        self.say(place, Message::ExpressionNotEvaluated { address, why });
-    }
-}
-
-fn collect(value: &Val, all: &mut Vec<Instance>) {
-    match &value.kind {
-        Kind::Instance(instance) => all.push(Instance::clone(instance)),
-        Kind::List(list) => list.elements.iter().for_each(|it| collect(it, all)),
-        Kind::Object(object) => {
-            object
-                .members
-                .values()
-                .for_each(|it| collect(&it.value, all));
-        }
-        _ => {}
-    }
 }
 
 /// Returns the trees of what is not known.
@@ -370,7 +322,9 @@ pub(in super::super) fn opened_in(node: &Node<'_>, opened: &mut dyn FnMut(&str))
         Value::String(text) => placeholders(text).for_each(|it| opened(it.name)),
         Value::List(elements) => elements.iter().for_each(|it| opened_in(it, opened)),
         Value::Object(members) => {
-            members.iter().for_each(|it| opened_in(&it.value, opened));
+            for it in members {
+                opened_in(&it.value, opened);
+            }
         }
         _ => {}
     }

@@ -53,7 +53,7 @@ impl Evaluator<'_> {
             }
             Expression::Array(array) => {
                 let mut elements = Vec::new();
-                for element in array.iter() {
+                for element in array {
                     elements.push(self.expression(element, context)?);
                 }
                 self.spend(elements.len(), 0)?;
@@ -79,7 +79,7 @@ impl Evaluator<'_> {
 
     fn object(&mut self, object: &Object, here: Place, context: &Context<'_>) -> Evaluated {
         let mut members = Members::new();
-        for (key, value) in object.iter() {
+        for (key, value) in object {
             let key_place = place(context, key.span());
             let name = match key {
                 ObjectKey::Ident(name) => name.value().as_str().to_owned(),
@@ -158,7 +158,7 @@ impl Evaluator<'_> {
             }
             _ => {}
         }
-        for argument in call.args.iter() {
+        for argument in &call.args {
             arguments.push(self.expression(argument, context)?);
         }
         if call.args.expand_final()
@@ -175,7 +175,7 @@ impl Evaluator<'_> {
     /// Returns the first argument that has a value.
     fn first_of(&mut self, call: &FuncCall, context: &Context<'_>) -> Evaluated {
         let mut last = Failure::new("try takes expressions");
-        for argument in call.args.iter() {
+        for argument in &call.args {
             match self.expression(argument, context) {
                 Err(failure) if failure.is_final => return Err(failure),
                 Err(failure) => last = failure,
@@ -303,7 +303,7 @@ fn put(
         }
         (None, true) => Val::of_list(vec![value], key)?,
         (Some(_), false) => {
-            return Err(Failure::new(format!("a loop gives {name} two values")));
+            return Err(Failure::new("a loop gives one key two values"));
         }
         (None, false) => value,
     };

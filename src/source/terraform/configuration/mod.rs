@@ -14,6 +14,7 @@ mod evaluator;
 mod expression;
 mod files;
 mod function;
+mod instance;
 mod module;
 mod operator;
 mod template;
@@ -32,7 +33,10 @@ pub(in crate::source) use self::{
     files::{Files, Texts, join, split},
     module::{check, is_source, variables},
 };
-use super::super::{text::Span, values::Values};
+use super::{
+    super::{text::Span, values::Values},
+    table::Type,
+};
 use crate::diagnostic::Message;
 
 /// The configurations of the input.
@@ -136,18 +140,34 @@ impl Outcome {
 }
 
 impl Evaluator<'_> {
-    /// Evaluates all resources.
-    fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
-        let is_input = |name: &str| inputs.contains(name);
-        let mut resources = Vec::new();
-        for instance in self.all_instances() {
-            let anchor = self.anchor(&instance, &is_input);
+    /// Adds the instances of resources of some types.
+    fn make(
+        &mut self,
+        is_wanted: &dyn Fn(&str) -> bool,
+        is_input: &dyn Fn(&str) -> bool,
+        resources: &mut Vec<Made>,
+    ) {
+        for instance in self.all_instances(is_wanted) {
+            let anchor = self.anchor(&instance, is_input);
             match self.made(&instance, anchor, anchor.span) {
                 Ok(Some(made)) => resources.push(made),
                 Ok(None) => {}
                 Err(failure) => self.fail(anchor, instance.address.clone(), failure),
             }
         }
+    }
+
+    /// Evaluates all resources.
+    fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
+        let is_input = |name: &str| inputs.contains(name);
+        let is_converted = |type_: &str| Type::named(type_).is_some();
+        let mut resources = Vec::new();
+        self.call_modules();
+        self.make(&is_converted, &is_input, &mut resources);
+        // Nothing is said of what is not converted.
+        let said = self.findings.len();
+        self.make(&|type_| !is_converted(type_), &is_input, &mut resources);
+        self.findings.truncate(said);
         let unread: Vec<String> = std::mem::take(&mut self.unread_modules)
             .into_iter()
             .collect();

@@ -142,7 +142,7 @@ impl Module {
 pub(super) struct Modules {
     /// The names of all files, as messages have them.
     pub(super) files: Vec<String>,
-    modules: Vec<Module>,
+    all: Vec<Module>,
     by_path: BTreeMap<String, usize>,
     /// The values of variables in `terraform.tfvars` and `*.auto.tfvars`, the later of which count.
     pub(super) given: BTreeMap<String, (usize, Attribute)>,
@@ -155,7 +155,7 @@ impl Modules {
         let mut modules = Self::default();
         modules.add(folder, files);
         let mut next = 0;
-        while let Some(module) = modules.modules.get(next) {
+        while let Some(module) = modules.all.get(next) {
             let called: Vec<String> = module
                 .calls
                 .iter()
@@ -189,14 +189,14 @@ impl Modules {
             ..Module::default()
         };
         for name in files.names(folder) {
-            if is_source(&name) {
-                if let Some((file, body)) = self.parse(folder, &name, files) {
-                    module.add(file, body);
-                }
+            if is_source(&name)
+                && let Some((file, body)) = self.parse(folder, &name, files)
+            {
+                module.add(file, body);
             }
         }
-        self.by_path.insert(folder.to_owned(), self.modules.len());
-        self.modules.push(module);
+        self.by_path.insert(folder.to_owned(), self.all.len());
+        self.all.push(module);
     }
 
     fn parse(&mut self, folder: &str, name: &str, files: &dyn Files) -> Option<(usize, Body)> {
@@ -211,23 +211,23 @@ impl Modules {
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Module> {
-        self.modules.get(index)
+        self.all.get(index)
     }
 
     /// Returns the module of a folder.
     pub(super) fn at(&self, path: &str) -> Option<usize> {
         let index = *self.by_path.get(path)?;
-        (!self.modules.get(index)?.is_empty() || self.has_outputs(index)).then_some(index)
+        (!self.all.get(index)?.is_empty() || self.has_outputs(index)).then_some(index)
     }
 
     fn has_outputs(&self, index: usize) -> bool {
-        let module = self.modules.get(index);
+        let module = self.all.get(index);
         module.is_some_and(|it| !it.outputs.is_empty())
     }
 
     /// Returns the folders of the modules that are called.
     pub(super) fn called(&self) -> impl Iterator<Item = &str> {
-        self.modules.iter().skip(1).map(|module| &*module.path)
+        self.all.iter().skip(1).map(|module| &*module.path)
     }
 }
 

@@ -211,7 +211,7 @@ fn loops_and_templates_make_values() {
         ),
         (
             "{ for x in local.list : x => 1 }",
-            "!a loop gives b two values",
+            "!a loop gives one key two values",
         ),
         ("[for i, x in local.list : i]", "[0,1,2]"),
         ("[for x in var.open : x]", "?var.open"),
@@ -235,122 +235,125 @@ fn loops_and_templates_make_values() {
     ]);
 }
 
-#[test]
-fn functions_are_evaluated() {
-    check(&[
-        (
-            "jsonencode({ b = [1, true, null], a = \"x\" })",
-            r#""{\"a\":\"x\",\"b\":[1,true,null]}""#,
-        ),
-        ("jsondecode(\"{\\\"a\\\": [1]}\").a[0]", "1"),
-        ("yamldecode(file(\"x.yaml\"))", r#"{"a":1,"b":["c",2.5]}"#),
-        ("jsondecode(\"{\")", "!jsondecode takes a text in JSON"),
-        (
-            "templatefile(\"t.tpl\", { name = \"x\", loud = true })",
-            "\"hello x!\\n\"",
-        ),
-        (
-            "templatefile(\"t.tpl\", {})",
-            "!t.tpl: the template is not given name",
-        ),
-        (
-            "file(\"../x\")",
-            "!../x is not below the folder that is given, so it is not read",
-        ),
-        (
-            "file(\"/etc/passwd\")",
-            "!/etc/passwd is not below the folder that is given, so it is not read",
-        ),
-        (
-            "file(\"${path.module}/none\")",
-            "!./none cannot be read: there is no such file",
-        ),
-        ("fileexists(\"x.yaml\")", "true"),
-        (
-            "format(\"%s-%03d-%5.1f|%-4s|%t%%\", \"a\", 7, 1.25, \"b\", true)",
-            "\"a-007-  1.2|b   |true%\"",
-        ),
-        ("format(\"%s\", [1])", "\"[1]\""),
-        ("format(\"%s/x\", var.open)", "\"${var.open}/x\""),
-        (
-            "formatlist(\"%s.%s\", [\"a\", \"b\"], \"c\")",
-            r#"["a.c","b.c"]"#,
-        ),
-        ("join(\",\", local.list)", "\"b,a,b\""),
-        ("split(\",\", \"a,b\")", r#"["a","b"]"#),
-        ("replace(\"a.b.c\", \".\", \"-\")", "\"a-b-c\""),
-        (
-            "replace(\"abc\", \"/b/\", \"-\")",
-            "!regular expressions are not evaluated",
-        ),
-        ("title(lower(\"HELLO WORLD\"))", "\"Hello World\""),
-        ("trimspace(\" a \")", "\"a\""),
-        ("trim(\"?!a?\", \"!?\")", "\"a\""),
-        ("trimprefix(\"ab\", \"a\")", "\"b\""),
-        ("substr(\"hello\", 1, 3)", "\"ell\""),
-        ("substr(\"hello\", -3, -1)", "\"llo\""),
-        ("merge(local.map, { a = 9 }, null)", r#"{"a":9,"b":2}"#),
-        ("merge(local.map, var.open)", "?var.open"),
-        ("merge([{ a = 1 }, { b = 2 }]...)", r#"{"a":1,"b":2}"#),
-        ("concat([1], [2, 3])", "[1,2,3]"),
-        ("lookup(local.map, \"a\", 0)", "1"),
-        ("lookup(local.map, \"z\", 0)", "0"),
-        ("coalesce(null, \"\", \"x\")", "\"x\""),
-        ("coalesce(var.open, \"x\")", "\"${var.open}\""),
-        ("coalescelist([], [1])", "[1]"),
-        ("compact([\"a\", \"\", null])", r#"["a"]"#),
-        ("flatten([[1, [2]], [], 3])", "[1,2,3]"),
-        ("distinct(local.list)", r#"["b","a"]"#),
-        ("toset(local.list)", r#"["a","b"]"#),
-        ("keys(local.map)", r#"["a","b"]"#),
-        ("values(local.map)", "[1,2]"),
-        ("element(local.list, 4)", "\"a\""),
-        ("length(local.map)", "2"),
-        ("length(var.open)", "?var.open"),
-        ("contains(local.list, \"a\")", "true"),
-        ("index(local.list, \"a\")", "1"),
-        ("slice(local.list, 0, 2)", r#"["b","a"]"#),
-        ("reverse([1, 2])", "[2,1]"),
-        ("sort([\"b\", \"a\"])", r#"["a","b"]"#),
-        ("range(3)", "[0,1,2]"),
-        ("range(1, 10, 4)", "[1,5,9]"),
-        ("tostring(12)", "\"12\""),
-        ("tonumber(\"1.50\")", "1.5"),
-        ("try(local.map.z, local.name)", "\"shop\""),
-        ("can(local.map.z)", "false"),
-        ("zipmap([\"a\"], [1])", r#"{"a":1}"#),
-        ("setunion([\"a\"], [\"b\", \"a\"])", r#"["a","b"]"#),
-        ("setsubtract([\"a\", \"b\"], [\"a\"])", r#"["b"]"#),
-        ("setproduct([\"a\", \"b\"], [1])", r#"[["a",1],["b",1]]"#),
-        ("one([5])", "5"),
-        ("max(1, 3, 2)", "3"),
-        ("ceil(1.2) + floor(1.8)", "3"),
-        ("parseint(\"ff\", 16)", "255"),
-        ("base64decode(base64encode(\"hi\"))", "\"hi\""),
-        (
-            "sha256(\"\")",
-            "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
-        ),
-        ("upper(var.open)", "?var.open"),
-        ("upper(\"x-${var.open}\")", "?var.open"),
-        ("cidrsubnet(\"10.0.0.0/16\", 8, 1)", "?cidrsubnet()"),
-        (
-            "md5(\"a\")",
-            "!function md5 is not one of those that are evaluated",
-        ),
-        (
-            "provider::x::y(1)",
-            "!function y is that of a provider, which is not there",
-        ),
-        ("sum([1, 2])", "3"),
-        ("alltrue([true, false])", "false"),
-        ("anytrue([])", "false"),
-        ("sensitive(\"a\")", "\"a\""),
-    ]);
-}
+/// Calls of functions, and what they make.
+const FUNCTIONS: &[(&str, &str)] = &[
+    (
+        "jsonencode({ b = [1, true, null], a = \"x\" })",
+        r#""{\"a\":\"x\",\"b\":[1,true,null]}""#,
+    ),
+    ("jsondecode(\"{\\\"a\\\": [1]}\").a[0]", "1"),
+    ("yamldecode(file(\"x.yaml\"))", r#"{"a":1,"b":["c",2.5]}"#),
+    ("jsondecode(\"{\")", "!jsondecode takes a text in JSON"),
+    (
+        "templatefile(\"t.tpl\", { name = \"x\", loud = true })",
+        "\"hello x!\\n\"",
+    ),
+    (
+        "templatefile(\"t.tpl\", {})",
+        "!t.tpl: the template is not given name",
+    ),
+    (
+        "file(\"../x\")",
+        "!../x is not below the folder that is given, so it is not read",
+    ),
+    (
+        "file(\"/etc/passwd\")",
+        "!/etc/passwd is not below the folder that is given, so it is not read",
+    ),
+    (
+        "file(\"${path.module}/none\")",
+        "!./none cannot be read: there is no such file",
+    ),
+    ("fileexists(\"x.yaml\")", "true"),
+    (
+        "format(\"%s-%03d-%5.1f|%-4s|%t%%\", \"a\", 7, 1.25, \"b\", true)",
+        "\"a-007-  1.2|b   |true%\"",
+    ),
+    ("format(\"%s\", [1])", "\"[1]\""),
+    ("format(\"%s/x\", var.open)", "\"${var.open}/x\""),
+    (
+        "formatlist(\"%s.%s\", [\"a\", \"b\"], \"c\")",
+        r#"["a.c","b.c"]"#,
+    ),
+    ("join(\",\", local.list)", "\"b,a,b\""),
+    ("split(\",\", \"a,b\")", r#"["a","b"]"#),
+    ("replace(\"a.b.c\", \".\", \"-\")", "\"a-b-c\""),
+    (
+        "replace(\"abc\", \"/b/\", \"-\")",
+        "!regular expressions are not evaluated",
+    ),
+    ("title(lower(\"HELLO WORLD\"))", "\"Hello World\""),
+    ("trimspace(\" a \")", "\"a\""),
+    ("trim(\"?!a?\", \"!?\")", "\"a\""),
+    ("trimprefix(\"ab\", \"a\")", "\"b\""),
+    ("substr(\"hello\", 1, 3)", "\"ell\""),
+    ("substr(\"hello\", -3, -1)", "\"llo\""),
+    ("merge(local.map, { a = 9 }, null)", r#"{"a":9,"b":2}"#),
+    ("merge(local.map, var.open)", "?var.open"),
+    ("merge([{ a = 1 }, { b = 2 }]...)", r#"{"a":1,"b":2}"#),
+    ("concat([1], [2, 3])", "[1,2,3]"),
+    ("lookup(local.map, \"a\", 0)", "1"),
+    ("lookup(local.map, \"z\", 0)", "0"),
+    ("coalesce(null, \"\", \"x\")", "\"x\""),
+    ("coalesce(var.open, \"x\")", "\"${var.open}\""),
+    ("coalescelist([], [1])", "[1]"),
+    ("compact([\"a\", \"\", null])", r#"["a"]"#),
+    ("flatten([[1, [2]], [], 3])", "[1,2,3]"),
+    ("distinct(local.list)", r#"["b","a"]"#),
+    ("toset(local.list)", r#"["a","b"]"#),
+    ("keys(local.map)", r#"["a","b"]"#),
+    ("values(local.map)", "[1,2]"),
+    ("element(local.list, 4)", "\"a\""),
+    ("length(local.map)", "2"),
+    ("length(var.open)", "?var.open"),
+    ("contains(local.list, \"a\")", "true"),
+    ("index(local.list, \"a\")", "1"),
+    ("slice(local.list, 0, 2)", r#"["b","a"]"#),
+    ("reverse([1, 2])", "[2,1]"),
+    ("sort([\"b\", \"a\"])", r#"["a","b"]"#),
+    ("range(3)", "[0,1,2]"),
+    ("range(1, 10, 4)", "[1,5,9]"),
+    ("tostring(12)", "\"12\""),
+    ("tonumber(\"1.50\")", "1.5"),
+    ("try(local.map.z, local.name)", "\"shop\""),
+    ("can(local.map.z)", "false"),
+    ("zipmap([\"a\"], [1])", r#"{"a":1}"#),
+    ("setunion([\"a\"], [\"b\", \"a\"])", r#"["a","b"]"#),
+    ("setsubtract([\"a\", \"b\"], [\"a\"])", r#"["b"]"#),
+    ("setproduct([\"a\", \"b\"], [1])", r#"[["a",1],["b",1]]"#),
+    ("one([5])", "5"),
+    ("max(1, 3, 2)", "3"),
+    ("ceil(1.2) + floor(1.8)", "3"),
+    ("parseint(\"ff\", 16)", "255"),
+    ("base64decode(base64encode(\"hi\"))", "\"hi\""),
+    (
+        "sha256(\"\")",
+        "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
+    ),
+    ("upper(var.open)", "?var.open"),
+    ("upper(\"x-${var.open}\")", "?var.open"),
+    ("cidrsubnet(\"10.0.0.0/16\", 8, 1)", "?cidrsubnet()"),
+    (
+        "md5(\"a\")",
+        "!function md5 is not one of those that are evaluated",
+    ),
+    (
+        "provider::x::y(1)",
+        "!function y is that of a provider, which is not there",
+    ),
+    ("sum([1, 2])", "3"),
+    ("alltrue([true, false])", "false"),
+    ("anytrue([])", "false"),
+    ("sensitive(\"a\")", "\"a\""),
+];
 
 #[test]
-fn what_grows_without_end_is_given_up() {
+fn functions_are_evaluated() {
+    check(FUNCTIONS);
+}
+
+/// Returns local values that double from one to the next.
+fn doubling() -> String {
     let mut doubling = String::from("locals {\n  l0 = [1, 2]\n");
     for level in 1..40 {
         let inner = level - 1;
@@ -371,6 +374,12 @@ fn what_grows_without_end_is_given_up() {
         .unwrap();
     }
     doubling.push_str("}\n");
+    doubling
+}
+
+#[test]
+fn what_grows_without_end_is_given_up() {
+    let doubling = doubling();
     let limit = "it makes more values than are read";
     for (expression, expected) in [
         ("length(local.l39)", limit),
@@ -608,3 +617,76 @@ fn modules_that_call_each_other_end() {
     assert!(documents.is_empty());
     assert!(said[0].contains("ModulesNotRead"), "{said:?}");
 }
+
+proptest::proptest! {
+    /// Texts of the words that configurations are made of, so that many are almost right.
+    #[test]
+    fn no_configuration_makes_the_reader_fail(
+        words in proptest::collection::vec(proptest::sample::select(WORDS), 0..40),
+    ) {
+        let words = words.concat();
+        let text = format!("{SURROUNDINGS}{TASK}locals {{\n  x = {words}\n}}\n");
+        for text in [&*text, &*words] {
+            let (documents, _) = expanded(&[("main.tf", text)], &[], &[]);
+            proptest::prop_assert!(documents.len() < 100);
+        }
+    }
+}
+
+const WORDS: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    ",",
+    "...",
+    "\"",
+    "\"${",
+    "}\"",
+    "\n",
+    " ",
+    " = ",
+    " ? ",
+    " : ",
+    " == ",
+    " + ",
+    "-",
+    "!",
+    "1",
+    "ä",
+    "x",
+    "[for x in ",
+    "{ for k, v in ",
+    " => ",
+    " if ",
+    "[*]",
+    ".*",
+    ".a",
+    "[0]",
+    "<<-A\n",
+    "\nA\n",
+    "%{ if ",
+    "%{ endif }",
+    "var.open",
+    "local.x",
+    "local.one",
+    "local.map",
+    "aws_subnet.a",
+    "aws_iam_role.app.arn",
+    "module.m",
+    "each.value",
+    "jsonencode(",
+    "merge(",
+    "flatten(",
+    "range(",
+    "format(\"%s\", ",
+    "resource \"aws_ecs_service\" \"s\" {\n",
+    "count = ",
+    "for_each = ",
+    "dynamic \"load_balancer\" {\n",
+    "content {\n",
+    "null",
+    "true",
+];

@@ -44,8 +44,20 @@ impl Evaluator<'_> {
         self.walk(value, &steps, here)
     }
 
-    /// Returns what a name and the steps behind it lead to.
+    /// Returns what a name and the steps behind it lead to. Its place is that of the reference, as in other templates; the
+    /// parts of it keep theirs.
     pub(super) fn variable(
+        &mut self,
+        name: &str,
+        steps: &[Step],
+        here: Place,
+        context: &Context<'_>,
+    ) -> Evaluated {
+        let value = self.referred(name, steps, here, context)?;
+        Ok(value.at(here))
+    }
+
+    fn referred(
         &mut self,
         name: &str,
         steps: &[Step],

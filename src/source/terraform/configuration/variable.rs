@@ -141,12 +141,8 @@ impl Evaluator<'_> {
                     return Ok(value);
                 };
                 let mut members = Members::new();
-                for (key, type_) in types.iter() {
-                    let name = match key {
-                        ObjectKey::Ident(name) => name.as_str(),
-                        ObjectKey::Expression(Expression::Variable(name)) => name.as_str(),
-                        ObjectKey::Expression(key) => key.as_str().unwrap_or_default(),
-                    };
+                for (key, type_) in types {
+                    let name = name_of(key).unwrap_or_default();
                     let found = object.members.get(name);
                     let member = match found {
                         Some(member) if !member.value.is_null() => Member {
@@ -201,17 +197,23 @@ fn constant(expression: &Expression, here: Place) -> Option<Val> {
         }
         Expression::Object(object) => {
             let mut members = Members::new();
-            for (key, value) in object.iter() {
-                let name = match key {
-                    ObjectKey::Ident(name) => name.as_str(),
-                    ObjectKey::Expression(Expression::Variable(name)) => name.as_str(),
-                    ObjectKey::Expression(key) => key.as_str()?,
-                };
+            for (key, value) in object {
+                let name = name_of(key)?;
                 let value = constant(value.expr(), here)?;
                 members.insert(name.to_owned(), Member { key: here, value });
             }
             Val::of_members(members, here).ok()
         }
         _ => None,
+    }
+}
+
+/// Returns the name of a member that is written as one.
+fn name_of(key: &ObjectKey) -> Option<&str> {
+    match key {
+        ObjectKey::Ident(name) | ObjectKey::Expression(Expression::Variable(name)) => {
+            Some(name.as_str())
+        }
+        ObjectKey::Expression(key) => key.as_str(),
     }
 }

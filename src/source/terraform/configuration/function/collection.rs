@@ -89,6 +89,16 @@ impl Evaluator<'_> {
                     .ok_or_else(|| arguments.wrong(0, "an object"))?;
                 made(members.values().map(|it| it.value.clone()).collect())?
             }
+            _ => return self.picked(arguments).map(Some),
+        };
+        Ok(Some(value))
+    }
+
+    /// Functions that choose some of the elements of a list.
+    fn picked(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {
+        let (first, here) = (arguments.get(0)?, arguments.here);
+        let made = |elements: Vec<Val>| Val::of_list(elements, here);
+        Ok(match arguments.name {
             "flatten" => {
                 let mut flat = Vec::new();
                 self.flatten(arguments.list(0)?, &mut flat)?;
@@ -122,7 +132,7 @@ impl Evaluator<'_> {
                 let list = arguments.list(0)?;
                 let index = match arguments.get(1)? {
                     key if self.addresses(key).is_some() => {
-                        return Ok(Some(self.open(&[first, key], here)));
+                        return Ok(self.open(&[first, key], here));
                     }
                     _ => arguments.index(1)?,
                 };
@@ -139,8 +149,7 @@ impl Evaluator<'_> {
                 _ => return Err(arguments.wrong(0, "a list of one element at most")),
             },
             _ => self.judged(arguments)?,
-        };
-        Ok(Some(value))
+        })
     }
 
     /// Functions that say something of a list.
