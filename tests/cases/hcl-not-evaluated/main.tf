@@ -25,7 +25,7 @@ resource "aws_ecs_service" "good" {
 }
 
 resource "aws_ecs_service" "hashed" {
-  name            = "web-${md5("x")}"
-  task_definition = "good"
-  desired_count   = 1
+  name            = "hashed"
+  task_definition = aws_ecs_task_definition.good.arn
+  desired_count   = length(md5("x"))
 }
