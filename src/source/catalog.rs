@@ -68,6 +68,13 @@ impl Catalog {
         }
         let mut values = values.into();
         values.configurations = configurations.found();
+        // What a configuration reads is converted where it is read, unless it is named.
+        let parts = values.configurations.files_read(&values);
+        let is_part = |path: &Path| parts.contains(&path.display().to_string());
+        origins.retain(|origin| match origin {
+            Origin::File { path, folder } => folder.is_none() || !is_part(path),
+            Origin::Memory(_) => true,
+        });
         let catalog = Self::of_origins(origins, values, unread, problems);
         for folder in &catalog.skipped.folders {
             if let Some(path) = paths.get(*folder) {

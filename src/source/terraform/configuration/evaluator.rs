@@ -132,6 +132,8 @@ pub(super) struct Evaluator<'m> {
     /// The names by which values may be given.
     pub(super) names: BTreeSet<String>,
     pub(super) unread_modules: BTreeSet<String>,
+    /// The names of the files that functions have read.
+    pub(super) read: BTreeSet<String>,
 }
 
 impl<'m> Evaluator<'m> {
@@ -158,6 +160,7 @@ impl<'m> Evaluator<'m> {
             opened: BTreeSet::new(),
             names: BTreeSet::new(),
             unread_modules: BTreeSet::new(),
+            read: BTreeSet::new(),
         }
     }
 

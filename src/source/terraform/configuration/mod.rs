@@ -73,6 +73,8 @@ pub(super) struct Outcome {
     pub(super) opened: BTreeSet<String>,
     /// The names by which values may be given.
     pub(super) names: BTreeSet<String>,
+    /// The names of the files that functions have read.
+    read: BTreeSet<String>,
 }
 
 impl Configurations {
@@ -102,6 +104,12 @@ impl Configurations {
             }
         }
         Self { all, inputs }
+    }
+
+    /// Returns the names of the files that expressions read, which are parts of the configurations that do.
+    pub(in crate::source) fn files_read(&self, values: &Values) -> BTreeSet<String> {
+        let outcomes = self.all.iter().map(|it| it.outcome(values, &self.inputs));
+        outcomes.flat_map(|it| it.read.iter().cloned()).collect()
     }
 
     /// Returns the configurations that a file is a part of, evaluated.
@@ -201,6 +209,7 @@ impl Evaluator<'_> {
             findings,
             opened: self.opened,
             names: self.names,
+            read: self.read,
         }
     }
 }

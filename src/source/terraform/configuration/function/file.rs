@@ -73,6 +73,7 @@ impl Evaluator<'_> {
         let text = self.files.text(&inside);
         let text = text.map_err(|why| Failure::new(format!("{path} cannot be read: {why}")))?;
         self.spend(1, text.text().len())?;
+        self.read.insert(text.name().to_owned());
         Ok(text.text().to_owned())
     }
 }
