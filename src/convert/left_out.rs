@@ -62,6 +62,7 @@ const CONSEQUENCES: &[Reason] = &[
     Reason::RequiredField,
     Reason::RoleNameNeedsAccountId,
     Reason::StepScalingNeedsAlarm,
+    Reason::StepScalingNeedsController,
     Reason::TaskDefinitionRequired,
     Reason::UnknownContainer,
     Reason::TerminationProtectionNeedsScaling,

@@ -352,7 +352,7 @@ reasons! {
         SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "no alarm triggers this StepScaling policy", "give its alarm, with the ARN or the name of the policy in AlarmActions, or put it into the policy as Alarm";
-        StepScalingNeedsController => "step scaling needs the operator, except on the average CPU or memory of the service", "install the operator, and convert with --as resources; without it, use target tracking on the metric of the alarm";
+        StepScalingNeedsController => "this step scaling policy needs the operator", "install the operator, and convert with --as resources; without it, use a policy that adds or removes tasks by the average CPU or memory of the service, or target tracking";
         StrategyConfigurationMismatch { member, value } => "{member} does not go with strategy {value}", "remove {member}";
         StrategyUnsupported { value } => "strategy {value} is not supported yet", "use ROLLING, which moves requests to a task when it is healthy";
         SyntaxError { message, advice } => "{message}", "{advice}";
@@ -539,7 +539,7 @@ reasons! {
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
         SecretReferenceShort { value, full } => "the ECS agent does not accept {value}, because colons are missing", "write {full}";
-        SecretServiceAssumed { value, service, option } => "{value} is taken for a reference to {service}, because it does not say to which service", "fill it with --set {option}, or write the ARN with placeholders inside";
+        SecretServiceAssumed { value, service, option } => "{value} is taken for a reference to {service}, although it may be one to another service", "fill it with --set {option}, or write the ARN with placeholders inside";
         SecurityGroupsIgnoredByAutoMode => "nodes of EKS Auto Mode apply a SecurityGroupPolicy only since Kubernetes 1.36", "set podSecurityGroupSelectorTerms in the NodeClass, or run the pods on other nodes";
         SecurityGroupsNotEnforced => "security groups of pods are not available here, so the groups of the node apply", "use NetworkPolicy to restrict traffic";
         SensitiveValues { names } => "the output has values in plain text that Terraform treats as sensitive: {names}", "keep the output as the state is kept, or give the containers these values as secrets";

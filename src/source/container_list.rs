@@ -7,6 +7,7 @@ use super::{
     envelope::set,
     json::JsonDocuments,
     kind::Spelling,
+    placeholder::{Fill, filled},
     spelling::value_of,
     text::Span,
     tree::{Member, Node, Value},
@@ -37,7 +38,7 @@ pub(super) fn read_text(body: &mut Node<'_>, spelling: Spelling) {
 }
 
 /// Gives containers their images.
-pub(super) fn set_images(body: &mut Node<'_>, spelling: Spelling, images: &Images) {
+pub(super) fn set_images(body: &mut Node<'_>, spelling: Spelling, images: &Images, fill: &Fill) {
     if images.is_empty() {
         return;
     }
@@ -47,7 +48,8 @@ pub(super) fn set_images(body: &mut Node<'_>, spelling: Spelling, images: &Image
     };
     for container in containers {
         let name = value_of(container, "name", spelling).and_then(Node::text);
-        if let Some(image) = name.and_then(|name| images.get(name)) {
+        let name = name.map(|name| filled(name.into(), fill));
+        if let Some(image) = name.and_then(|name| images.get(&*name)) {
             set(container, "image", Value::String(image.clone().into()));
         }
     }
@@ -90,7 +92,8 @@ mod tests {
         let images = Images::from([("web".to_owned(), "web:2".to_owned())]);
         let mut body = parse_one("t.json", text).unwrap().unwrap();
         read_text(&mut body, spelling);
-        set_images(&mut body, spelling, &images);
+        let fill = Fill::from([("NAME".to_owned(), "web".to_owned())]);
+        set_images(&mut body, spelling, &images, &fill);
         print(&body)
     }
 
@@ -127,7 +130,12 @@ mod tests {
             (
                 api,
                 r#"{"containerDefinitions":[1]}"#,
-                r#"{containerDefinitions:[1]}"#,
+                r"{containerDefinitions:[1]}",
+            ),
+            (
+                api,
+                r#"{"containerDefinitions":[{"name":"${NAME}"}]}"#,
+                r#"{containerDefinitions:[{image:"web:2",name:"${NAME}"}]}"#,
             ),
             (api, r#"{"family":"a"}"#, r#"{family:"a"}"#),
             (api, "[]", "[]"),

@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    cloud_formation, compose, copilot,
+    cloud_formation, compose, copilot, ecspresso,
     terraform::{self, configuration::is_source},
     text::Span,
     tree::{Node, Value},
@@ -66,6 +66,8 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
         Some(cloud_formation::expand(root, name, values))
     } else if cloud_formation::has_functions(root) {
         Some(cloud_formation::expand_part(root, name, values))
+    } else if ecspresso::has_defaults(root) {
+        Some(ecspresso::expand(root, values))
     } else {
         None
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{
-    placeholder::{Placeholder, Style, filled, filled_unless, given, placeholder_at, placeholders},
+    placeholder::{Placeholder, Style, filled, filled_unless, placeholder_at, placeholders},
     sink::Trail,
     tree::{Node, Value},
     walk::Walk,
@@ -165,11 +165,8 @@ impl Walk<'_> {
         let for_program = is_for_program(path);
         filled_unless(text, self.fill, |found| {
             let keep = by_docker && is_docker_tag(found) || is_variable(found, path);
-            let default = found.default.filter(|_| given(found, self.fill).is_none());
-            match default {
-                _ if keep => {}
-                Some(default) => self.sink.use_default(found, default),
-                None => self.sink.fill_placeholder(found, for_program),
+            if !keep {
+                self.sink.fill_placeholder(found, for_program);
             }
             keep
         })

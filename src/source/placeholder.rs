@@ -299,8 +299,8 @@ fn words(name: &str) -> bool {
 }
 
 /// The keys of `fill` that fill the placeholders of a whole file.
-pub(super) fn used<'f>(text: &str, fill: &'f Fill) -> impl Iterator<Item = &'f String> {
-    placeholders(text).flat_map(|found| {
+pub(super) fn used<'f>(text: &'f str, fill: &'f Fill) -> impl Iterator<Item = &'f String> {
+    let bracketed = placeholders(text).flat_map(|found| {
         // In the text of a JSON file, the quotes inside strings have a backslash.
         let whole = found.text.replace('\\', "");
         let keys = [
@@ -308,7 +308,13 @@ pub(super) fn used<'f>(text: &str, fill: &'f Fill) -> impl Iterator<Item = &'f S
             fill.get_key_value(whole.as_str()),
         ];
         keys.into_iter().flatten().map(|(key, _)| key)
-    })
+    });
+    // A placeholder that is a whole text has no brackets, so that it is not found within the text of a file.
+    let whole = fill.keys().filter(|key| {
+        let is_variable = identifier(key) && text.contains(&format!("${key}"));
+        is_variable || asks(key) && text.contains(key.as_str())
+    });
+    bracketed.chain(whole)
 }
 
 /// Returns the value that `fill` has for a placeholder.
@@ -317,7 +323,7 @@ pub(super) fn given<'f>(placeholder: Placeholder<'_>, fill: &'f Fill) -> Option<
     keys.find_map(|key| fill.get(key)).map(String::as_str)
 }
 
-/// The text with the placeholders replaced that `fill` names or that have a default. All other text stays as it is.
+/// The text with the placeholders that `fill` names replaced. All other text stays as it is.
 pub(super) fn filled<'a>(text: Cow<'a, str>, fill: &Fill) -> Cow<'a, str> {
     filled_unless(text, fill, |_| false)
 }
@@ -328,14 +334,13 @@ pub(super) fn filled_unless<'a>(
     fill: &Fill,
     mut keep: impl FnMut(Placeholder<'_>) -> bool,
 ) -> Cow<'a, str> {
-    if fill.is_empty() && !text.contains("{{") {
+    if fill.is_empty() {
         return text;
     }
     let mut result = String::new();
     let mut end = 0;
     for found in placeholders(&text) {
-        let value = given(found, fill).or(found.default);
-        if let Some(value) = value
+        if let Some(value) = given(found, fill)
             && !keep(found)
         {
             result.push_str(text.get(end..found.start).unwrap_or_default());

@@ -61,7 +61,7 @@ impl Reader<'_> {
         let (mut body, annotations) = self.open(document, &mut sink);
         let described = drop_system_tags(&mut body, &mut sink);
         container_list::read_text(&mut body, self.entry.form.spelling);
-        container_list::set_images(&mut body, self.entry.form.spelling, self.images);
+        container_list::set_images(&mut body, self.entry.form.spelling, self.images, self.fill);
         let extensions = crd::TaskDefinitionExtensions {
             kubernetes: self.kubernetes_of_pods(&mut body, &mut sink),
         };

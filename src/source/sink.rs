@@ -14,8 +14,6 @@ pub(super) struct Sink {
     /// The names of placeholders that remain in free text, in the order of the document.
     placeholders: Vec<String>,
     known: BTreeSet<String>,
-    /// The placeholders that have the default of the template, as `--set` would give them, in the order of the document.
-    defaults: Vec<String>,
     /// The placeholders that `--set` filled, by name.
     filled: BTreeMap<String, Filled>,
     /// The members that only responses have, in the order of the document.
@@ -70,14 +68,6 @@ impl Sink {
         }
     }
 
-    /// Records a placeholder that has the default of the template.
-    pub(super) fn use_default(&mut self, placeholder: Placeholder<'_>, default: &str) {
-        let default = format!("{}={default}", placeholder.key());
-        if !self.defaults.contains(&default) {
-            self.defaults.push(default);
-        }
-    }
-
     /// Records a placeholder that was filled.
     pub(super) fn fill_placeholder(&mut self, placeholder: Placeholder<'_>, for_program: bool) {
         let Placeholder { text, style, .. } = placeholder;
@@ -109,11 +99,6 @@ impl Sink {
             let names = std::mem::take(&mut self.placeholders).join(", ");
             self.diagnostics
                 .report(root.clone(), Message::PlaceholdersKept { names });
-        }
-        if !self.defaults.is_empty() {
-            let values = std::mem::take(&mut self.defaults).join(", ");
-            self.diagnostics
-                .report(root.clone(), Message::PlaceholderDefaultsUsed { values });
         }
         let filled: Vec<Filled> = std::mem::take(&mut self.filled).into_values().collect();
         let (other, like): (BTreeSet<_>, BTreeSet<_>) = (

@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{
-    container_list::Images, placeholder::Fill, terraform::configuration::Configurations,
-};
+use super::{container_list::Images, placeholder::Fill, terraform::configuration::Configurations};
 
 /// What stands for the region if it is not given.
 pub(super) const REGION: &str = "<AWS_REGION>";

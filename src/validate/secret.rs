@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Scope,
-    arn::has_placeholder,
+    arn::{has_placeholder, is_one_placeholder, may_be_filled},
     region::{Region, default_region},
     secret_reference::{ParsedReference, ReferenceError, fill_option},
 };
@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     image::is_registry,
-    settings::Addon,
+    settings::{Addon, Mode},
 };
 
 /// A variable with a value from a secret store.
@@ -145,12 +145,14 @@ pub(super) fn validate_reference(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<SecretReference> {
+    // What a cluster is given is not filled any more.
+    let may_be_open = !scope.settings.in_cluster && scope.settings.mode == Mode::Convert;
     let parsed = match ParsedReference::parse(text) {
-        Ok(parsed) => parsed,
-        // What a cluster is given is not filled any more.
-        Err(ReferenceError::Placeholder) if !scope.settings.in_cluster => {
+        Err(ReferenceError::Placeholder) if may_be_open => ParsedReference::assumed(text),
+        Ok(_) | Err(_) if may_be_open && may_be_filled(text) && !is_one_placeholder(text) => {
             ParsedReference::assumed(text)
         }
+        Ok(parsed) => parsed,
         Err(error) => {
             sink.report(path.clone(), error.message(text));
             return None;

@@ -129,8 +129,12 @@ impl<'a> ParsedReference<'a> {
     /// Secrets Manager.
     pub(super) fn assumed(placeholder: &'a str) -> Self {
         let name = placeholder.to_ascii_lowercase();
-        let says = |words: [&str; 2]| words.iter().any(|word| name.contains(word));
-        let service = if says(["ssm", "param"]) && !says(["secretsmanager", "secret_arn"]) {
+        let mut parts = name.split(|c: char| !c.is_ascii_alphanumeric());
+        let is_of_ssm = placeholder.contains("SSM") || parts.any(|part| part == "ssm");
+        let is_secret = ["secretsmanager", "secret_arn"]
+            .iter()
+            .any(|word| name.contains(word));
+        let service = if (is_of_ssm || name.contains("param")) && !is_secret {
             SecretService::ParameterStore
         } else {
             SecretService::SecretsManager

@@ -60,6 +60,7 @@ pub(super) fn definitions() -> String {
 {{{{/* What stands for a placeholder inside double quotes: its value, or the placeholder itself. */}}}}
 {{{{- define "{PLACEHOLDER}" -}}}}
 {{{{- $value := index (index . 0).Values.placeholders (index . 1) -}}}}
+{{{{- if kindIs "float64" $value }}}}{{{{ fail (printf "write the value of the placeholder %s in quotes" (index . 1)) }}}}{{{{ end -}}}}
 {{{{- $text := ternary "" (toString $value) (kindIs "invalid" $value) -}}}}
 {{{{- default (index . 2) $text | toJson | trimPrefix "\"" | trimSuffix "\"" -}}}}
 {{{{- end }}}}

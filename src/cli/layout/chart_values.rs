@@ -22,12 +22,12 @@ pub(in crate::cli) struct ChartValues {
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) struct ValueTwice(pub(in crate::cli) String);
 
-const IMAGES: &str =
-    "# The images of containers, by workload and container. Write a tag in quotes.\n";
+const IMAGES: &str = "# The images of containers, by workload and container. Write a tag in quotes. A digest counts more than a tag.\n";
 const REPLICAS: &str = "# How many pods workloads without an autoscaler have.\n";
 const AUTOSCALING: &str = "# The limits of autoscalers.\n";
 const PLACEHOLDERS: &str = "\
 # What was open in the input. As long as a value is empty, the placeholder stays as it is in the object.
+# Write numbers in quotes.
 ";
 
 impl ChartValues {
@@ -182,7 +182,7 @@ mod tests {
         values.add_placeholder("ROLE", "<ROLE>");
         values.add_placeholder("ROLE", "${ROLE}");
         let expected = "
-# The images of containers, by workload and container. Write a tag in quotes.
+# The images of containers, by workload and container. Write a tag in quotes. A digest counts more than a tag.
 images:
   cronjob/a:
     app:
@@ -206,6 +206,7 @@ autoscaling:
     minReplicas: 2
 
 # What was open in the input. As long as a value is empty, the placeholder stays as it is in the object.
+# Write numbers in quotes.
 placeholders:
   ROLE: \"\"
   TAG: ${TAG}

@@ -63,7 +63,10 @@ pub(super) fn template(
     }
     marks.counts(&mut object);
     marks.images(&mut object);
-    marks.placeholders(&mut object);
+    // The name of a pod that runs once stands for its contents.
+    if object.identity().0 != "Pod" {
+        marks.placeholders(&mut object);
+    }
     let text = marks.unmarked(&print::yaml(&object)?);
     Ok((text, marks.values))
 }

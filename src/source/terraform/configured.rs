@@ -20,8 +20,8 @@ pub(in crate::source) fn expand_file<'a>(name: &str, values: &Values) -> Expande
     let mut expanded = Expanded::default();
     let outcomes = values.configurations.of_file(name, values);
     if outcomes.is_empty() {
-        let error = "it is a part of no configuration: it is a link out of the folder that is given, or \
-                     its module is called only by modules that it calls";
+        let error = "it is a part of no configuration: it overrides other files, it is a link out of the folder \
+                     that is given, or its module is called only by modules that it calls";
         let error = error.to_owned();
         expanded
             .findings

@@ -14,7 +14,7 @@ use super::{
     plan::Plan,
     resource::Resource,
     string,
-    table::Type,
+    table::{Type, switch},
 };
 use crate::{
     diagnostic::Message,
@@ -312,9 +312,10 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         let value = argument.value?;
         match &value.value {
             // Some members are words in the API and switches in Terraform.
-            Value::Bool(text) if field.limits.values.contains(&"ENABLED") => {
-                let is_on = text == "true";
-                Some(string(if is_on { "ENABLED" } else { "DISABLED" }, span))
+            Value::Bool(text) | Value::String(text)
+                if field.limits.values.contains(&"ENABLED") && switch(text).is_some() =>
+            {
+                switch(text).map(|word| string(word, span))
             }
             Value::String(_) => {
                 let text = self.own_family(path, argument.text()?);

@@ -204,6 +204,15 @@ impl Type {
     }
 }
 
+/// Returns the word that the API has for a switch.
+pub(super) fn switch(text: &str) -> Option<&'static str> {
+    match text {
+        "true" => Some("ENABLED"),
+        "false" => Some("DISABLED"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,14 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{scaled_object, step_behavior};
+use super::{scaled_object, steps};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::{Mode, WorkloadTarget},
     translate::{Context, Manifests, Object},
-    validate::{
-        AlarmNote, AutoScaling, Metric, ReplacedSteps, Series, Service, StepPolicy, TargetTracking,
-    },
+    validate::{AlarmNote, AutoScaling, Metric, Series, Service, StepPolicy, TargetTracking},
 };
 use k8s_openapi::{
     api::autoscaling::v2::{
@@ -215,7 +213,7 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     let target = FieldPath::root(Subject::AutoScaling).field("scalableTarget");
     for policy in &scaling.policies {
         if let Some(steps) = &policy.replaced_steps {
-            report_steps(cx, scaling, (policy, steps), notes);
+            steps::report(cx, scaling, (policy, steps), notes);
             continue;
         }
         let path = policy_path(policy);
@@ -256,38 +254,6 @@ fn report(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnostics) {
     }
     if cx.settings.kubernetes_minor < 35 {
         notes.report(target, Message::HpaToleranceDefault);
-    }
-}
-
-/// Reports what an autoscaler does in place of step scaling policies.
-fn report_steps(
-    cx: &Context<'_>,
-    scaling: &AutoScaling,
-    (policy, steps): (&TargetTracking, &ReplacedSteps),
-    notes: &mut Diagnostics,
-) {
-    let mut all = scaling.policies.iter();
-    let is_alone = all.all(|it| it.replaced_steps.is_some());
-    let metric = match policy.metric {
-        Metric::Memory => "memory",
-        _ => "CPU",
-    };
-    let n = percent(policy).to_string();
-    let removal = match &steps.removals {
-        None => "removes none".to_owned(),
-        Some((low, _)) if is_alone && cx.settings.kubernetes_minor >= 35 => {
-            format!("removes tasks below {low} %")
-        }
-        Some(_) => "removes tasks below 90 % of that".to_owned(),
-    };
-    let message = Message::StepScalingByAutoscaler {
-        metric: metric.to_owned(),
-        n,
-        removal,
-    };
-    let policies = FieldPath::root(Subject::AutoScaling).field("scalingPolicies");
-    for index in &steps.policies {
-        notes.report(policies.index(*index).field("PolicyType"), message.clone());
     }
 }
 
@@ -398,7 +364,7 @@ pub(super) fn select_policy(is_off: bool) -> String {
 /// target, and removes tasks after 15 minutes below 90 % of it. The tolerances express this from Kubernetes 1.35 on; a
 /// KEDA that runs there supports them.
 pub(super) fn behavior(cx: &Context<'_>, scaling: &AutoScaling) -> HorizontalPodAutoscalerBehavior {
-    if let Some(paced) = step_behavior::of(cx, scaling) {
+    if let Some(paced) = steps::of(cx, scaling) {
         return paced;
     }
     let with_tolerance = cx.settings.kubernetes_minor >= 35;

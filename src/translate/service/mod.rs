@@ -9,7 +9,7 @@ mod load_balancer;
 pub(crate) mod rollout;
 pub(crate) mod scaled_object;
 pub(crate) mod security_groups;
-mod step_behavior;
+mod steps;
 mod workload;
 
 use k8s_openapi::api::core::v1::PodTemplateSpec;

@@ -80,8 +80,7 @@ pub struct AutoScaling {
 }
 
 impl AutoScaling {
-    /// Whether an autoscaler is created. With a maximum capacity of 0 there is nothing to scale: the desired count is
-    /// 0.
+    /// Whether an autoscaler is created. With a maximum capacity of 0 there is nothing to scale.
     #[must_use]
     pub fn has_autoscaler(&self) -> bool {
         !self.policies.is_empty() && self.max_capacity != 0 && !self.by_operator

@@ -7,7 +7,7 @@ use super::{
     utilization,
 };
 use crate::{
-    diagnostic::{Diagnostics, FieldPath, Message},
+    diagnostic::{Diagnostics, FieldPath, Message, Reason},
     ecs,
     settings::Mode,
 };
@@ -56,7 +56,9 @@ pub(super) fn validate(
             ),
         }
         if has_its_configuration(policy, &path, sink) {
-            if policy.step_scaling_policy_configuration.is_some() {
+            let has_alarm =
+                policy.alarm.is_some() || listed.iter().any(|it| it.policies.contains(&index));
+            if policy.step_scaling_policy_configuration.is_some() && has_alarm {
                 with_steps.push(index);
             }
             one(
@@ -166,8 +168,13 @@ fn one(
         let policies = match scope.settings.mode {
             // An autoscaler does what it can in place of them, which is judged when all of them are known.
             Mode::Convert => {
-                let mut ignored = Diagnostics::new();
-                step::with_alarms((index, raw, count), listed, scope, path, &mut ignored)
+                let mut found = Diagnostics::new();
+                let policies =
+                    step::with_alarms((index, raw, count), listed, scope, path, &mut found);
+                if found.has(Reason::StepScalingNeedsAlarm) {
+                    sink.report(path.field("Alarm"), Message::StepScalingNeedsAlarm);
+                }
+                policies
             }
             Mode::Controller => step::with_alarms((index, raw, count), listed, scope, path, sink),
         };

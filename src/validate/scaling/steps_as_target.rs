@@ -23,6 +23,15 @@ pub struct ReplacedSteps {
     pub removals: Option<(f64, Pace)>,
 }
 
+impl ReplacedSteps {
+    /// Returns below which part of the target tasks are removed; 1 if no policy removes any.
+    #[must_use]
+    pub fn ratio(&self, target: f64) -> f64 {
+        let low = self.removals.as_ref().map(|(low, _)| *low);
+        low.map_or(1.0, |low| low / target)
+    }
+}
+
 /// How fast policies change the number of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
@@ -67,9 +76,14 @@ fn target(metric: Metric, policies: &[&StepPolicy]) -> Option<TargetTracking> {
     };
     let (out, back) = (of(Direction::Out), of(Direction::In));
     let first = out.first()?;
-    let threshold = |it: &&StepPolicy| it.alarm.rule.threshold;
-    let value = out.iter().map(threshold).min_by(f64::total_cmp)?;
-    let low = back.iter().map(threshold).max_by(f64::total_cmp);
+    let value = out
+        .iter()
+        .map(|it| nearest(it, Direction::Out))
+        .min_by(f64::total_cmp)?;
+    let low = back
+        .iter()
+        .map(|it| nearest(it, Direction::In))
+        .max_by(f64::total_cmp);
     // A value at which both would act at once is nothing that can be kept.
     if value <= 0.0 || low.is_some_and(|low| low >= value) {
         return None;
@@ -91,6 +105,20 @@ fn target(metric: Metric, policies: &[&StepPolicy]) -> Option<TargetTracking> {
             removals: low.map(|low| (low, pace(&back))),
         }),
     })
+}
+
+/// Returns the value next to which a policy begins to act: its steps may begin beyond the threshold of the alarm.
+fn nearest(policy: &StepPolicy, direction: Direction) -> f64 {
+    let steps = policy.scaling.steps.iter();
+    let distances = steps.map(|step| match direction {
+        Direction::Out => step.lower.unwrap_or(0.0).max(0.0),
+        Direction::In => -step.upper.unwrap_or(0.0).min(0.0),
+    });
+    let distance = distances.min_by(f64::total_cmp).unwrap_or(0.0);
+    match direction {
+        Direction::Out => policy.alarm.rule.threshold + distance,
+        Direction::In => policy.alarm.rule.threshold - distance,
+    }
 }
 
 /// Returns whether a policy adds or removes tasks when its alarm goes off; `None` if an autoscaler does not do so for the
@@ -128,6 +156,7 @@ fn pace(policies: &[&StepPolicy]) -> Pace {
                 // A percentage of few tasks is less than one, and AWS changes at least one.
                 pace.tasks = pace.tasks.max(Some(least.unwrap_or(1).max(1)));
             }
+            // Policies with exact counts have no direction.
             Adjustment::Change | Adjustment::Exact => pace.tasks = pace.tasks.max(by),
         }
     }
@@ -226,6 +255,15 @@ mod tests {
                     it.alarm.series = Series::Memory(Statistic::Average);
                 })],
                 vec!["Memory 75 [0] +Some(3) None"],
+            ),
+            // The steps begin beyond the thresholds.
+            (
+                vec![with(|it| it.scaling.steps[0].lower = Some(10.0)), {
+                    let mut back = back();
+                    back.scaling.steps[0].upper = Some(-5.0);
+                    back
+                }],
+                vec!["Cpu 75 [0, 1] +Some(3) Some((20.0, Some(1)))"],
             ),
             (vec![back()], vec![]),
             (vec![out(), policy(1, Less, 80.0, &[-1])], vec![]),

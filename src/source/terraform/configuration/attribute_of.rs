@@ -10,6 +10,9 @@ use super::{
 /// The deepest calls of modules.
 const DEEPEST: usize = 16;
 
+/// The most instances of modules of a configuration.
+const MOST: usize = 2_000;
+
 impl Evaluator<'_> {
     /// Returns an attribute of an instance: its argument, or what only an apply tells.
     pub(super) fn attribute_of(&mut self, of: &Instance, name: &str, here: Place) -> Evaluated {
@@ -168,6 +171,11 @@ impl Evaluator<'_> {
                 });
                 let number = self.instances.len();
                 self.spend(1, 0)?;
+                if self.instances.len() >= MOST {
+                    return Err(Failure::limit(format!(
+                        "there are more than {MOST} modules"
+                    )));
+                }
                 self.instances.push(ModuleInstance {
                     module: called,
                     steps,

@@ -35,6 +35,8 @@ pub(in super::super) struct Made {
     values: Node<'static>,
     unknown: Node<'static>,
     expressions: Node<'static>,
+    /// The names of the arguments with values of sensitive variables.
+    sensitive: Vec<String>,
 }
 
 impl Made {
@@ -50,7 +52,7 @@ impl Made {
             values: Some(&self.values),
             unknown: Some(&self.unknown),
             expressions: Some(&self.expressions),
-            sensitive: Vec::new(),
+            sensitive: self.sensitive.iter().map(String::as_str).collect(),
         }
     }
 }
@@ -141,7 +143,11 @@ impl Evaluator<'_> {
         let mut trees = self.trees(&body, spot)?;
         trees.value.span = whole;
         let file = anchor.file.and_then(|file| self.modules.files.get(file));
+        let arguments = trees.value.members().unwrap_or_default().iter();
+        let sensitive = arguments.filter(|it| self.is_sensitive(&it.value));
+        let sensitive = sensitive.map(|it| it.key.to_string()).collect();
         Ok(Some(Made {
+            sensitive,
             address: instance.address.clone(),
             module: steps,
             type_: typed.type_.clone(),
@@ -153,6 +159,15 @@ impl Evaluator<'_> {
             unknown: trees.unknown,
             expressions: trees.expression,
         }))
+    }
+
+    /// Whether a value of a sensitive variable is in a tree.
+    fn is_sensitive(&self, node: &Node<'_>) -> bool {
+        match &node.value {
+            Value::List(elements) => elements.iter().any(|it| self.is_sensitive(it)),
+            Value::Object(members) => members.iter().any(|it| self.is_sensitive(&it.value)),
+            _ => node.scalar().is_some_and(|text| self.has_secret(text)),
+        }
     }
 
     /// Returns the arguments of a resource that is not converted by which others know it.
@@ -183,10 +198,14 @@ impl Evaluator<'_> {
             Kind::Text(text) => Trees::known(Value::String(text.text.clone().into()), span),
             Kind::Failed(why) => {
                 let (address, why) = (spot.address.to_owned(), why.to_string());
+                let why = self.without_secrets(why);
                 let message = Message::ExpressionNotEvaluated { address, why };
                 Trees::known(Value::Unresolved(Box::new(message)), span)
             }
             Kind::Unknown(unknown) => {
+                if let Some(address) = task_definition_of(spot.address, &unknown.addresses) {
+                    return Ok(open(&[address], span));
+                }
                 // What is computed of others is not what they have.
                 let addresses: &[String] = if unknown.is_direct {
                     &unknown.addresses
@@ -284,6 +303,19 @@ impl Evaluator<'_> {
         };
         Ok(node(value, span))
     }
+}
+
+/// Returns the address of the task definition that an argument names by a value that is computed of it alone, such as its
+/// ARN without the revision, or its family with the newest one.
+fn task_definition_of(argument: &str, addresses: &[String]) -> Option<String> {
+    if !argument.ends_with(".task_definition") && !argument.ends_with(".task_definition_arn") {
+        return None;
+    }
+    let mut resources = addresses.iter().filter(|it| !it.contains("data."));
+    let (resource, _) = resources.next()?.rsplit_once('.')?;
+    let is_same = |it: &String| it.rsplit_once('.').is_some_and(|(it, _)| it == resource);
+    (resource.contains("aws_ecs_task_definition.") && resources.all(is_same))
+        .then(|| format!("{resource}.arn"))
 }
 
 /// Returns the trees of what is not known.

@@ -134,6 +134,8 @@ pub(super) struct Evaluator<'m> {
     pub(super) unread_modules: BTreeSet<String>,
     /// The names of the files that functions have read.
     pub(super) read: BTreeSet<String>,
+    /// The values of variables that are sensitive.
+    secrets: BTreeSet<String>,
 }
 
 impl<'m> Evaluator<'m> {
@@ -161,6 +163,7 @@ impl<'m> Evaluator<'m> {
             names: BTreeSet::new(),
             unread_modules: BTreeSet::new(),
             read: BTreeSet::new(),
+            secrets: BTreeSet::new(),
         }
     }
 
@@ -236,8 +239,9 @@ impl<'m> Evaluator<'m> {
     }
 
     pub(super) fn say(&mut self, place: Place, message: Message) {
-        if !self.findings.iter().any(|(_, known)| *known == message) {
-            self.findings.push((place, message));
+        let finding = (place, message);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
         }
     }
 
@@ -275,6 +279,37 @@ impl<'m> Evaluator<'m> {
             }
             _ => None,
         }
+    }
+
+    /// Remembers a value that no message may have. The depth of values is limited.
+    pub(super) fn keep_secret(&mut self, val: &Val) {
+        match &val.kind {
+            Kind::List(list) => list.elements.iter().for_each(|it| self.keep_secret(it)),
+            Kind::Object(object) => {
+                let members = object.members.values();
+                members.for_each(|it| self.keep_secret(&it.value));
+            }
+            _ => {
+                let text = val.scalar().filter(|text| !text.is_empty());
+                self.secrets.extend(text);
+            }
+        }
+    }
+
+    /// Whether a text has the value of a variable that is sensitive.
+    pub(super) fn has_secret(&self, text: &str) -> bool {
+        self.secrets.iter().any(|it| text.contains(it.as_str()))
+    }
+
+    /// Returns a text without the values of variables that are sensitive.
+    pub(super) fn without_secrets(&self, text: String) -> String {
+        let mut text = text;
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), "(sensitive value)");
+            }
+        }
+        text
     }
 
     /// Returns the value that is given for an address.

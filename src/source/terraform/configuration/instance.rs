@@ -40,8 +40,12 @@ impl Evaluator<'_> {
             let calls = self.module(module).map_or(&[][..], |it| &it.calls);
             for (index, call) in calls.iter().enumerate() {
                 if let Err(failure) = self.calls_of(module, index) {
+                    let is_final = failure.is_final;
                     let address = format!("{}module.{}", self.prefix(module), call.name);
                     self.fail(call.declared.head(), address, failure);
+                    if is_final {
+                        return;
+                    }
                 }
             }
             module += 1;
@@ -76,7 +80,8 @@ impl Evaluator<'_> {
 
     /// Says that something cannot be evaluated.
     pub(super) fn fail(&mut self, place: Place, address: String, failure: Failure) {
-        let why = failure.why;
+        let why = self.without_secrets(failure.why);
+        let address = self.without_secrets(address);
         self.say(place, Message::ExpressionNotEvaluated { address, why });
     }
 }

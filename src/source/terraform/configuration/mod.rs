@@ -186,6 +186,12 @@ impl Evaluator<'_> {
         });
         let (first, start) = first.unwrap_or_default();
         let mut findings: BTreeMap<String, Vec<(Span, Message)>> = BTreeMap::new();
+        for (address, why) in &self.modules.unread {
+            let (address, why) = (address.clone(), why.clone());
+            let all = findings.entry(first.clone()).or_default();
+            let message = Message::ExpressionNotEvaluated { address, why };
+            all.push((Span::new(start.start, start.start), message));
+        }
         if !unread.is_empty() {
             let names = unread.join(", ");
             let all = findings.entry(first.clone()).or_default();

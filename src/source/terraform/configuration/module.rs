@@ -1,7 +1,7 @@
 //! The blocks of a module, which is all `*.tf` of a folder
 //! (<https://developer.hashicorp.com/terraform/language/files>), and of the modules that it calls.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use hcl_edit::{
     Span as _,
@@ -146,6 +146,8 @@ pub(super) struct Modules {
     by_path: BTreeMap<String, usize>,
     /// The values of variables in `terraform.tfvars` and `*.auto.tfvars`, the later of which count.
     pub(super) given: BTreeMap<String, (usize, Attribute)>,
+    /// What Terraform reads besides and is not read here, with the reason.
+    pub(super) unread: Vec<(String, String)>,
 }
 
 impl Modules {
@@ -167,11 +169,17 @@ impl Modules {
             next += 1;
         }
         let mut names = files.names(folder);
-        names.retain(|name| name == "terraform.tfvars" || name.ends_with(".auto.tfvars"));
+        names.retain(|name| {
+            let name = name.strip_suffix(".json").unwrap_or(name);
+            name == "terraform.tfvars" || name.ends_with(".auto.tfvars")
+        });
         // The first counts less than the others.
         names.sort_by_key(|name| name != "terraform.tfvars");
         for name in names {
-            if let Some((file, body)) = modules.parse(folder, &name, files) {
+            if Path::new(&name).extension().is_some_and(|it| it == "json") {
+                let why = "it is JSON: give it with --parameters-file";
+                modules.unread.push((name, why.to_owned()));
+            } else if let Some((file, body)) = modules.parse(folder, &name, files) {
                 let given = body.into_iter().filter_map(|it| it.into_attribute().ok());
                 let named = given.map(|it| (it.key.as_str().to_owned(), (file, it)));
                 modules.given.extend(named);
@@ -189,7 +197,10 @@ impl Modules {
             ..Module::default()
         };
         for name in files.names(folder) {
-            if is_source(&name)
+            if is_override(&name) {
+                let why = "it overrides parts of other blocks: write them there";
+                self.unread.push((name, why.to_owned()));
+            } else if is_source(&name)
                 && let Some((file, body)) = self.parse(folder, &name, files)
             {
                 module.add(file, body);
@@ -203,8 +214,19 @@ impl Modules {
         if self.files.len() >= MOST_FILES {
             return None;
         }
-        let source = files.text(&join(folder, name)?).ok()?;
-        let body = parse_body(source.text()).ok()?;
+        let path = join(folder, name)?;
+        // A source with an error says so itself.
+        let mut failed = |why: String| {
+            if !is_source(name) {
+                self.unread.push((name.to_owned(), why));
+            }
+        };
+        let source = files.text(&path).map_err(&mut failed).ok()?;
+        let body = parse_body(source.text()).map_err(|error| {
+            let line = error.location().line();
+            failed(format!("line {line}: {}", error.message().trim()));
+        });
+        let body = body.ok()?;
         let number = self.files.len();
         self.files.push(source.name().to_owned());
         Some((number, body))
@@ -236,6 +258,12 @@ pub(in crate::source) fn is_source(name: &str) -> bool {
     let (_, name) = split(name);
     name.strip_suffix(".tf")
         .is_some_and(|stem| !stem.is_empty())
+}
+
+/// Whether a file overrides parts of other files
+/// (<https://developer.hashicorp.com/terraform/language/files/override>).
+fn is_override(name: &str) -> bool {
+    name == "override.tf" || name.ends_with("_override.tf")
 }
 
 /// Checks the syntax of a text.

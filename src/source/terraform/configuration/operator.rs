@@ -4,7 +4,7 @@ use hcl_edit::expr::{BinaryOp, BinaryOperator, UnaryOp, UnaryOperator};
 
 use super::{
     evaluator::{Context, Evaluator},
-    value::{Evaluated, Failure, Kind, Place, Val},
+    value::{Evaluated, Failure, Kind, Of, Place, Val},
 };
 
 impl Evaluator<'_> {
@@ -69,6 +69,10 @@ impl Evaluator<'_> {
         {
             return Ok(Some(true));
         }
+        let is_nothing = |val: &Val| val.is_null() || val.text() == Some("");
+        if is_nothing(a) && is_something(b) || is_nothing(b) && is_something(a) {
+            return Ok(Some(false));
+        }
         if self.addresses(a).is_some() || self.addresses(b).is_some() {
             return Ok(None);
         }
@@ -100,6 +104,24 @@ impl Evaluator<'_> {
             _ => all = Some(same_scalar(a, b)),
         }
         Ok(all)
+    }
+}
+
+/// Whether a value that is not known is surely neither null nor empty: a resource, or what names one.
+fn is_something(val: &Val) -> bool {
+    match &val.kind {
+        Kind::Instance(instance) => instance.of != Of::Data,
+        Kind::Unknown(unknown) if unknown.is_direct => {
+            let address = unknown.addresses.first();
+            address.is_some_and(|address| {
+                let is_of_resource = !address.starts_with("data.")
+                    && !address.contains("var.")
+                    && !address.starts_with("module.");
+                let last = address.rsplit('.').next().unwrap_or_default();
+                is_of_resource && (last.ends_with("arn") || matches!(last, "id" | "name" | "url"))
+            })
+        }
+        _ => false,
     }
 }
 
@@ -140,10 +162,17 @@ fn computed(operator: BinaryOperator, left: &Val, right: &Val) -> Result<Kind, F
         _ => left % right,
     };
     if made.is_finite() {
-        Ok(Kind::Number(made))
+        Ok(Kind::Number(rounded(made)))
     } else {
         Err(Failure::new("a number is divided by zero, or too large"))
     }
+}
+
+/// Returns a number to fifteen digits, which a binary fraction has: Terraform calculates with many more, so that 100 * 1.1
+/// is 110 there.
+fn rounded(number: f64) -> f64 {
+    let text = format!("{number:.14e}");
+    text.parse().unwrap_or(number)
 }
 
 fn wrong(operator: &str, value: &Val) -> Failure {

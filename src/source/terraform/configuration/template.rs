@@ -19,13 +19,23 @@ struct Made {
 }
 
 impl Made {
+    /// Adds a literal. Terraform has one for each line, and removes spaces only from the one next to a mark: not beyond
+    /// the end of the line.
     fn literal(&mut self, text: &str, is_stripped_after: bool) {
         let mut text = text;
         if std::mem::take(&mut self.strips) {
-            text = text.trim_start();
+            let line = text.find('\n').map_or(text.len(), |at| at + 1);
+            let (first, rest) = text.split_at(line);
+            let first = first.trim_start();
+            self.text.push_str(if rest.is_empty() { "" } else { first });
+            text = if rest.is_empty() { first } else { rest };
         }
         if is_stripped_after {
-            text = text.trim_end();
+            let before = text.strip_suffix('\n').unwrap_or(text);
+            let line = before.rfind('\n').map_or(0, |at| at + 1);
+            let (rest, last) = text.split_at(line);
+            self.text.push_str(rest);
+            text = last.trim_end();
         }
         self.text.push_str(text);
     }
@@ -45,7 +55,7 @@ impl Evaluator<'_> {
             return self.expression(&only.expr, context);
         }
         let mut made = Made::default();
-        self.elements(&elements, &mut made, context)?;
+        self.elements(&elements, false, &mut made, context)?;
         if !made.open.is_empty() {
             let open: Vec<&Val> = made.open.iter().collect();
             return Ok(self.open(&open, here));
@@ -54,9 +64,11 @@ impl Evaluator<'_> {
         Ok(Val::of_text(made.text, here))
     }
 
+    /// Adds the elements of a template, or of a directive whose end removes the spaces before it.
     fn elements(
         &mut self,
         elements: &[&Element],
+        end_strips: bool,
         made: &mut Made,
         context: &Context<'_>,
     ) -> Result<(), Failure> {
@@ -64,7 +76,8 @@ impl Evaluator<'_> {
             match element {
                 Element::Literal(text) => {
                     let next = elements.get(index + 1);
-                    made.literal(text.value(), next.is_some_and(|it| strips_before(it)));
+                    let strips = next.map_or(end_strips, |it| strips_before(it));
+                    made.literal(text.value(), strips);
                 }
                 Element::Interpolation(it) => {
                     made.strips = it.strip.strip_end();
@@ -117,11 +130,11 @@ impl Evaluator<'_> {
         if holds {
             let parts: Vec<&Element> = it.if_expr.template.iter().collect();
             made.strips = it.if_expr.strip.strip_end();
-            self.part(&parts, middle, made, context)?;
+            self.elements(&parts, middle, made, context)?;
         } else if let Some(otherwise) = otherwise {
             let parts: Vec<&Element> = otherwise.template.iter().collect();
             made.strips = otherwise.strip.strip_end();
-            self.part(&parts, end, made, context)?;
+            self.elements(&parts, end, made, context)?;
         }
         made.strips = it.endif_expr.strip.strip_end();
         Ok(())
@@ -150,27 +163,9 @@ impl Evaluator<'_> {
             };
             made.strips = each.strip.strip_end();
             self.spend(1, 0)?;
-            self.deeper(|this| this.part(&parts, end, made, &context.with(&frame)))?;
+            self.deeper(|this| this.elements(&parts, end, made, &context.with(&frame)))?;
         }
         made.strips = it.endfor_expr.strip.strip_end();
-        Ok(())
-    }
-
-    /// Adds the inner part of a directive, whose end may remove the spaces before it.
-    fn part(
-        &mut self,
-        elements: &[&Element],
-        is_stripped_after: bool,
-        made: &mut Made,
-        context: &Context<'_>,
-    ) -> Result<(), Failure> {
-        let start = made.text.len();
-        self.elements(elements, made, context)?;
-        let ends_in_literal = matches!(elements.last(), Some(Element::Literal(_)));
-        if is_stripped_after && ends_in_literal {
-            let kept = made.text.trim_end().len();
-            made.text.truncate(kept.max(start));
-        }
         Ok(())
     }
 }

@@ -122,6 +122,13 @@ fn operators_and_conditions_are_evaluated() {
         ("1 / 0", "!a number is divided by zero, or too large"),
         ("256 * 2", "512"),
         ("0.5 + 0.5", "1"),
+        ("100 * 1.1", "110"),
+        ("0.1 + 0.2", "0.3"),
+        ("aws_iam_role.app.arn != \"\" ? 1 : 2", "1"),
+        ("aws_sqs_queue.q[\"x\"].id == null", "false"),
+        ("aws_iam_role.app != null", "true"),
+        ("data.aws_ssm_parameter.key.id == null ? 1 : 2", "2"),
+        ("var.open == null ? 1 : 2", "2"),
         ("1e3", "1000"),
         ("!true || 1 < 2", "true"),
         ("\"a\" == \"a\" && [1] == [1]", "true"),
@@ -227,6 +234,15 @@ fn loops_and_templates_make_values() {
         ("\"%{ if true }a%{ else }b%{ endif }\"", "\"a\""),
         ("\"%{ for x in local.list }${x},%{ endfor }\"", "\"b,a,b,\""),
         ("\"a %{ if true ~} b %{~ endif } c\"", "\"a b c\""),
+        // A mark removes spaces up to the end of its line, and not those of the next one.
+        (
+            "<<EOT\na\n  %{~ for x in [1, 2] ~}\n  b${x}\n  %{~ endfor ~}\n  c\nEOT\n",
+            "\"a\\n  b1\\n  b2\\n  c\\n\"",
+        ),
+        (
+            "<<EOT\na\n%{~ if true ~}\n\n  b\n%{~ endif ~}\nc\nEOT\n",
+            "\"a\\n  bc\\n\"",
+        ),
         (
             "<<-EOT\n    a\n      b ${local.name}\n    EOT",
             "\"a\\n  b shop\\n\"",
@@ -514,6 +530,96 @@ fn a_configuration_of_several_files_is_one() {
         "{documents:?}"
     );
     assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[test]
+fn what_terraform_reads_besides_and_is_not_read_is_said() {
+    let files = [
+        ("main.tf", TASK),
+        ("override.tf", TASK),
+        ("terraform.tfvars", "a = 1\nb = {\n"),
+        ("x.auto.tfvars.json", "{}"),
+    ];
+    let (_, said) = expanded(&files, &[], &[]);
+    for expected in [
+        "terraform.tfvars cannot be evaluated: line 3",
+        "x.auto.tfvars.json cannot be evaluated: it is JSON",
+        "override.tf cannot be evaluated: it overrides",
+    ] {
+        assert!(
+            said.iter().any(|it| it.contains(expected)),
+            "{expected}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn values_of_sensitive_variables_are_in_no_message() {
+    let text = "variable \"pw\" {\n  sensitive = true\n  default = \"hunter2\"\n}\nresource \"aws_ecs_service\" \"s\" {\n  name = \"s\"\n  task_definition = \"t\"\n  cluster = file(var.pw)\n  launch_type = \"x-${var.pw}\"\n}\n";
+    let (documents, said) = expanded(&[("main.tf", text)], &[], &[]);
+    assert!(
+        documents[0].contains("(sensitive value) cannot be read"),
+        "{documents:?}"
+    );
+    assert_eq!(
+        said,
+        [
+            "SensitiveValues: the output has values in plain text that Terraform marks as sensitive: aws_ecs_service.s.launch_type"
+        ]
+    );
+}
+
+#[test]
+fn the_workspace_and_words_for_switches_are_taken() {
+    let text = "resource \"aws_ecs_service\" \"s\" {\n  name = \"s-${terraform.workspace}\"\n  task_definition = \"t\"\n  network_configuration {\n    subnets = [\"subnet-1\"]\n    assign_public_ip = \"true\"\n  }\n}\n";
+    let (documents, _) = expanded(
+        &[("main.tf", text)],
+        &[],
+        &[("terraform.workspace", "prod")],
+    );
+    assert!(
+        documents[0].contains("ServiceName:\"s-prod\""),
+        "{documents:?}"
+    );
+    assert!(
+        documents[0].contains("AssignPublicIp:\"ENABLED\""),
+        "{documents:?}"
+    );
+}
+
+#[test]
+fn a_value_that_is_computed_of_one_task_definition_names_it() {
+    let task = "resource \"aws_ecs_task_definition\" \"a\" {\n  family = \"a\"\n  container_definitions = \"[]\"\n}\n";
+    for expression in [
+        "replace(aws_ecs_task_definition.a.arn, \"/:[0-9]+$/\", \"\")",
+        "\"${aws_ecs_task_definition.a.family}:${max(aws_ecs_task_definition.a.revision, 1)}\"",
+        "trimsuffix(aws_ecs_task_definition.a.arn, \":${aws_ecs_task_definition.a.revision}\")",
+    ] {
+        let service = format!(
+            "resource \"aws_ecs_service\" \"s\" {{\n  name = \"s\"\n  task_definition = {expression}\n}}\n"
+        );
+        let text = format!("{task}{service}");
+        let (documents, _) = expanded(&[("main.tf", &text)], &[], &[]);
+        assert!(
+            documents[1].contains("TaskDefinition:\"a\""),
+            "{expression}: {documents:?}"
+        );
+    }
+}
+
+#[test]
+fn instances_of_modules_are_limited() {
+    let call = |to: &str| format!("module \"m\" {{\n  source = \"./{to}\"\n  count = 100\n}}\n");
+    let files = [
+        ("main.tf", &*call("b")),
+        ("b/main.tf", &*call("c")),
+        ("b/c/main.tf", TASK),
+    ];
+    let (_, said) = expanded(&files, &[], &[]);
+    let limits = said
+        .iter()
+        .filter(|it| it.contains("more than 2000 modules"));
+    assert_eq!(limits.count(), 1, "{said:?}");
 }
 
 #[test]

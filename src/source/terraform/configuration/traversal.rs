@@ -84,7 +84,10 @@ impl Evaluator<'_> {
                 None => return Err(Failure::new("count.index is outside a block with count")),
             },
             "path" => Val::of_text(self.path(first, module), here),
-            "terraform" if first == "workspace" => Val::of_text("default", here),
+            "terraform" if first == "workspace" => {
+                let given = self.given("terraform.workspace");
+                Val::of_text(given.unwrap_or("default"), here)
+            }
             "module" => self.module_call(module, first)?,
             "data" => {
                 let [Step::Name(second), rest @ ..] = rest else {

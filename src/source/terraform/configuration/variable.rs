@@ -43,10 +43,15 @@ impl Evaluator<'_> {
             (None, Some(default)) => self.expression(default, &context)?,
             (None, None) => return Ok(Val::of_address(address, None, here)),
         };
-        match declared.argument("type") {
-            Some(type_) => self.of_type(value, type_, &context),
-            None => Ok(value),
+        let value = match declared.argument("type") {
+            Some(type_) => self.of_type(value, type_, &context)?,
+            None => value,
+        };
+        let sensitive = declared.argument("sensitive");
+        if sensitive.and_then(Expression::as_bool) == Some(true) {
+            self.keep_secret(&value);
         }
+        Ok(value)
     }
 
     /// Returns the value that the command line or a file gives a variable of the root.
