@@ -364,6 +364,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whole_texts_use_values_too() {
+        let fill: Fill = ["CHANGE_ME", "ROLE", "TAG", "OTHER", "other"]
+            .map(|name| (name.to_owned(), String::new()))
+            .into();
+        let text = r#"{"a": "CHANGE_ME", "b": "$ROLE", "c": "x:${TAG}", "d": "other"}"#;
+        let names: BTreeSet<&str> = used(text, &fill).map(String::as_str).collect();
+        assert_eq!(names, BTreeSet::from(["CHANGE_ME", "ROLE", "TAG"]));
+    }
+
+    #[test]
     fn other_text_is_no_placeholder() {
         let names = |text| -> Vec<_> { placeholders(text).map(|found| found.name).collect() };
         let table: &[(&str, &[&str])] = &[

@@ -553,6 +553,8 @@ mod tests {
             ("${stack-SSMToken}", ParameterStore),
             ("{{ ssm `token` }}", ParameterStore),
             ("{{ secretsmanager_arn `ssm/token` }}", SecretsManager),
+            ("${local.classmate_arn}", SecretsManager),
+            ("${ssm-token}", ParameterStore),
         ] {
             let raw = ecs::ContainerDefinition {
                 secrets: vec![secret("A", text)],
@@ -571,6 +573,36 @@ mod tests {
             let path = "secrets[0].valueFrom".to_owned();
             let unclear = (path, Reason::SecretReferenceUnclear);
             assert_eq!(reasons(&raw, &in_cluster), [unclear], "{text}");
+        }
+    }
+
+    #[test]
+    fn each_style_of_a_placeholder_is_taken_for_a_secret_only_where_it_may_be_filled() {
+        let reasons_in = |text: &str, mode: Mode| {
+            let raw = ecs::ContainerDefinition {
+                secrets: vec![secret("A", text)],
+                ..ecs::ContainerDefinition::default()
+            };
+            let settings = Settings {
+                aws_region: Some("eu-west-1".to_owned()),
+                mode,
+                ..Settings::default()
+            };
+            let found = reasons(&raw, &settings);
+            found
+                .into_iter()
+                .map(|(_, reason)| reason)
+                .collect::<Vec<_>>()
+        };
+        for (text, as_resources) in [
+            ("${DB}", vec![Reason::SecretReferenceUnclear]),
+            ("$DB", vec![Reason::InvalidSecretReference]),
+            ("@DB@", vec![Reason::InvalidSecretReference]),
+            // This may be the name of a parameter.
+            ("__DB__", vec![]),
+        ] {
+            assert_eq!(reasons_in(text, Mode::Convert), [], "{text}");
+            assert_eq!(reasons_in(text, Mode::Controller), as_resources, "{text}");
         }
     }
 

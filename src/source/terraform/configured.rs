@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{expand::Expanded, text::Span, values::Values},
-    configuration::{Outcome, opened_in},
+    configuration::{Outcome, is_override, opened_in},
     documents,
     plan::Plan,
     say_types,
@@ -19,9 +19,11 @@ const CONFIGURATION: &str = "Terraform configuration";
 pub(in crate::source) fn expand_file<'a>(name: &str, values: &Values) -> Expanded<'a> {
     let mut expanded = Expanded::default();
     let outcomes = values.configurations.of_file(name, values);
-    if outcomes.is_empty() {
-        let error = "it is a part of no configuration: it overrides other files, it is a link out of the folder \
-                     that is given, or its module is called only by modules that it calls";
+    // The configuration that it overrides a part of says that it is not merged.
+    expanded.is_own = is_override(name);
+    if outcomes.is_empty() && !is_override(name) {
+        let error = "it is a part of no configuration: it is a link out of the folder that is given, or \
+                     its module is called only by modules that it calls";
         let error = error.to_owned();
         expanded
             .findings

@@ -31,7 +31,7 @@ pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
     files::{Files, Texts, join, split},
-    module::{check, is_source, variables},
+    module::{check, is_override, is_source, variables},
 };
 use super::{
     super::{text::Span, values::Values},

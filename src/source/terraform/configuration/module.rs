@@ -262,7 +262,8 @@ pub(in crate::source) fn is_source(name: &str) -> bool {
 
 /// Whether a file overrides parts of other files
 /// (<https://developer.hashicorp.com/terraform/language/files/override>).
-fn is_override(name: &str) -> bool {
+pub(in crate::source) fn is_override(name: &str) -> bool {
+    let (_, name) = split(name);
     name == "override.tf" || name.ends_with("_override.tf")
 }
 

@@ -236,11 +236,11 @@ fn loops_and_templates_make_values() {
         ("\"a %{ if true ~} b %{~ endif } c\"", "\"a b c\""),
         // A mark removes spaces up to the end of its line, and not those of the next one.
         (
-            "<<EOT\na\n  %{~ for x in [1, 2] ~}\n  b${x}\n  %{~ endfor ~}\n  c\nEOT\n",
+            "<<EOT\na\n  %{~ for x in [1, 2] ~}\n  b${x}\n  %{~ endfor ~}\n  c\nEOT",
             "\"a\\n  b1\\n  b2\\n  c\\n\"",
         ),
         (
-            "<<EOT\na\n%{~ if true ~}\n\n  b\n%{~ endif ~}\nc\nEOT\n",
+            "<<EOT\na\n%{~ if true ~}\n\n  b\n%{~ endif ~}\nc\nEOT",
             "\"a\\n  bc\\n\"",
         ),
         (
@@ -542,7 +542,7 @@ fn what_terraform_reads_besides_and_is_not_read_is_said() {
     ];
     let (_, said) = expanded(&files, &[], &[]);
     for expected in [
-        "terraform.tfvars cannot be evaluated: line 3",
+        "terraform.tfvars cannot be evaluated: line 2",
         "x.auto.tfvars.json cannot be evaluated: it is JSON",
         "override.tf cannot be evaluated: it overrides",
     ] {
@@ -564,7 +564,7 @@ fn values_of_sensitive_variables_are_in_no_message() {
     assert_eq!(
         said,
         [
-            "SensitiveValues: the output has values in plain text that Terraform marks as sensitive: aws_ecs_service.s.launch_type"
+            "main.tf: SensitiveValues: the output has values in plain text that Terraform treats as sensitive: aws_ecs_service.s.launch_type"
         ]
     );
 }
