@@ -418,6 +418,7 @@ fn all() -> Vec<File> {
         "benches",
         "xtask/src",
         "fuzz/fuzz_targets",
+        "fuzz/src",
     ]
     .iter()
     .flat_map(|part| files(part))
