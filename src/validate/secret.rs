@@ -149,7 +149,7 @@ pub(super) fn validate_reference(
     let may_be_open = !scope.settings.in_cluster && scope.settings.mode == Mode::Convert;
     let parsed = match ParsedReference::parse(text) {
         Err(ReferenceError::Placeholder) if may_be_open => ParsedReference::assumed(text),
-        Ok(_) | Err(_) if may_be_open && may_be_filled(text) && !is_one_placeholder(text) => {
+        _ if may_be_open && may_be_filled(text) && !is_one_placeholder(text) => {
             ParsedReference::assumed(text)
         }
         Ok(parsed) => parsed,

@@ -29,7 +29,7 @@ const SCALE_OUT_SECONDS: i32 = 180;
 /// Seconds of low load before AWS removes tasks: 15 data points of one minute.
 const SCALE_IN_SECONDS: i64 = 900;
 /// The maximum stabilization window of an autoscaler in seconds.
-const MAX_WINDOW_SECONDS: i64 = 3600;
+pub(super) const MAX_WINDOW_SECONDS: i64 = 3600;
 
 /// Adds the autoscaler.
 pub(super) fn apply(

@@ -5,7 +5,7 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::autoscaling::{percent, select_policy, to_i32};
+use super::autoscaling::{MAX_WINDOW_SECONDS, percent, select_policy, to_i32};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::Context,
@@ -16,9 +16,6 @@ use crate::{
 /// (<https://kubernetes.io/docs/reference/kubernetes-api/autoscaling/horizontal-pod-autoscaler-v2/>).
 const LONGEST_PERIOD: i64 = 1800;
 
-/// The longest stabilization window of an autoscaler in seconds.
-const LONGEST_WINDOW: i64 = 3600;
-
 /// Returns the behavior if all targets of the autoscaler stand for step scaling policies.
 ///
 /// It adds as much as the largest step in each cooldown, after the metric was above the threshold for as long as the alarm
@@ -28,18 +25,13 @@ pub(super) fn of(
     cx: &Context<'_>,
     scaling: &AutoScaling,
 ) -> Option<HorizontalPodAutoscalerBehavior> {
+    let ratio = ratio(scaling)?;
     let all = scaling.policies.iter();
-    let all = all.map(|it| Some((it.target_value, it.replaced_steps.as_ref()?)));
-    let all: Vec<(f64, &ReplacedSteps)> = all.collect::<Option<_>>()?;
-    if all.is_empty() {
-        return None;
-    }
+    let all: Vec<&ReplacedSteps> = all.filter_map(|it| it.replaced_steps.as_ref()).collect();
     let with_tolerance = cx.settings.kubernetes_minor >= 35;
     let tolerance = |value: String| with_tolerance.then_some(Quantity(value));
-    let additions: Vec<&Pace> = all.iter().map(|(_, steps)| &steps.additions).collect();
-    let ratios = all.iter().map(|(target, steps)| steps.ratio(*target));
-    let ratio = ratios.fold(1.0, f64::min);
-    let removing = all.iter().filter_map(|(_, steps)| steps.removals.as_ref());
+    let additions: Vec<&Pace> = all.iter().map(|steps| &steps.additions).collect();
+    let removing = all.iter().filter_map(|steps| steps.removals.as_ref());
     let removing: Vec<&Pace> = removing.map(|(_, pace)| pace).collect();
     Some(HorizontalPodAutoscalerBehavior {
         scale_up: Some(HPAScalingRules {
@@ -62,6 +54,17 @@ pub(super) fn of(
     })
 }
 
+/// Returns below which part of their targets all metrics have to be before tasks are removed; `None` if a target does not
+/// stand for step scaling policies.
+fn ratio(scaling: &AutoScaling) -> Option<f64> {
+    let mut ratio = None;
+    for policy in &scaling.policies {
+        let own = policy.replaced_steps.as_ref()?.ratio(policy.target_value);
+        ratio = Some(ratio.map_or(own, |ratio: f64| ratio.min(own)));
+    }
+    ratio
+}
+
 /// Returns the limits of the fastest of these.
 fn rules(paces: &[&Pace]) -> HPAScalingRules {
     let mut policies: Vec<HPAScalingPolicy> = Vec::new();
@@ -79,7 +82,7 @@ fn rules(paces: &[&Pace]) -> HPAScalingRules {
         }
     }
     let window = paces.iter().map(|pace| pace.breaching).min();
-    let window = window.unwrap_or_default().clamp(0, LONGEST_WINDOW);
+    let window = window.unwrap_or_default().clamp(0, MAX_WINDOW_SECONDS);
     HPAScalingRules {
         stabilization_window_seconds: Some(to_i32(window)),
         policies: Some(policies),
@@ -117,12 +120,7 @@ fn removal(cx: &Context<'_>, scaling: &AutoScaling, steps: &ReplacedSteps) -> St
         return "removes none".to_owned();
     }
     let has_tolerance = cx.settings.kubernetes_minor >= 35;
-    let policies = scaling.policies.iter();
-    let ratios: Option<Vec<f64>> = policies
-        .map(|it| Some(it.replaced_steps.as_ref()?.ratio(it.target_value)))
-        .collect();
-    let ratios = ratios.filter(|_| has_tolerance);
-    let ratio = ratios.map_or(0.9, |ratios| ratios.into_iter().fold(1.0, f64::min));
+    let ratio = ratio(scaling).filter(|_| has_tolerance).unwrap_or(0.9);
     match (&steps.removals, scaling.policies.len()) {
         (Some((low, _)), 1) if has_tolerance => {
             format!("removes tasks below {low} %")
