@@ -372,11 +372,15 @@ async fn what_others_edit_is_put_back() {
         .await
         .unwrap();
     }
-    at_rest("the tasks", async || pods(&bed, "hello").await).await;
+    // An edit that was there for long enough has begun a deployment, and its end another one.
+    bed.condition("EcsService", "hello", "Ready", "True").await;
+    until("two tasks", LIMIT, async || {
+        Ok((pods(&bed, "hello").await.len() == 2).then_some(()))
+    })
+    .await
+    .unwrap();
     let object = until_status(&bed, "hello", "RUNNING").await;
     assert_eq!(operations(&object), ["CREATE_SERVICE SUCCEEDED"]);
-    // How many of them were replaced depends on how long each edit was there.
-    assert_eq!(pods(&bed, "hello").await.len(), 2);
 
     // One that is deleted is made again.
     let services = bed.resources("EcsService");
