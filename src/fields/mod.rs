@@ -36,6 +36,8 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::DescribeFailure,
     Reason::DuplicateDocument,
     Reason::DynamicReferencesAsSecrets,
+    Reason::EcspressoNamesDiffer,
+    Reason::EcspressoNamesUsed,
     Reason::EnvironmentFileUnused,
     Reason::EnvironmentNotChosen,
     Reason::EnvironmentNotInManifest,

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     configured::{self, Given},
+    ecspresso::Deployments,
     entry::{Entry, follow},
     expand::expand,
     index::{Indexed, Skipped},
@@ -67,6 +68,8 @@ impl Catalog {
             }
         }
         let mut values = values.into();
+        values.deployments = configurations.deployments();
+        add_named(&mut origins, &values.deployments);
         values.configurations = configurations.found();
         // What a configuration reads is converted where it is read, unless it is named.
         let parts = values.configurations.files_read(&values);
@@ -92,6 +95,7 @@ impl Catalog {
     ) -> Self {
         let texts: Vec<SourceText> = texts.into_iter().collect();
         let mut values = values.into();
+        values.deployments = configured::deployments_of_texts(&texts);
         values.configurations = configured::of_texts(&texts);
         let origins = texts.into_iter();
         let origins = origins.map(|text| Origin::Memory(Box::new(text)));
@@ -274,6 +278,20 @@ enum Origin {
     },
     /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(Box<SourceText>),
+}
+
+/// Adds the files that configurations of ecspresso name and that are not given themselves.
+fn add_named(origins: &mut Vec<Origin>, deployments: &Deployments) {
+    let given = origins.iter().filter_map(|origin| match origin {
+        Origin::File { path, .. } => Some(path.display().to_string()),
+        Origin::Memory(_) => None,
+    });
+    let given: BTreeSet<String> = given.collect();
+    let others = deployments.named().filter(|name| !given.contains(*name));
+    origins.extend(others.map(|name| Origin::File {
+        path: Path::new(name).into(),
+        folder: None,
+    }));
 }
 
 impl Origin {

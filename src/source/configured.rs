@@ -1,4 +1,5 @@
-//! Finds the configurations of Terraform among the files of the input: each is made of several.
+//! Finds the files of the input that belong together: the configurations of Terraform, each of which is made of several,
+//! and what ecspresso deploys, whose names are in a file of their own.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,6 +8,7 @@ use std::{
 };
 
 use super::{
+    ecspresso::{Deployments, is_configuration},
     read::Below,
     terraform::configuration::{self, Configurations, Texts, is_source, join, split},
     text::SourceText,
@@ -18,21 +20,43 @@ pub(super) struct Given {
     /// The folders that have such files, below the folder that was given: that of a file, if it was named itself.
     folders: BTreeMap<PathBuf, BTreeSet<String>>,
     inputs: BTreeSet<String>,
+    /// The configurations of ecspresso, by the folders that were given, and below them.
+    deployments: BTreeMap<PathBuf, BTreeSet<String>>,
 }
 
 impl Given {
     /// Adds a file, if it is one of a configuration. `folder` is the given one that it was found in.
     pub(super) fn add(&mut self, path: &Path, folder: Option<&Path>) {
         let name = path.display().to_string();
-        let Some(outer) = path.parent().filter(|_| is_source(&name)) else {
+        let Some(outer) = path.parent() else {
             return;
         };
         let root = folder.unwrap_or(outer);
-        let inside = outer.strip_prefix(root).unwrap_or_else(|_| Path::new(""));
-        let inside = inside.to_string_lossy().replace('\\', "/");
-        let folders = self.folders.entry(root.to_path_buf()).or_default();
-        folders.insert(inside);
-        self.inputs.insert(name);
+        let below = |path: &Path| {
+            let inside = path.strip_prefix(root).unwrap_or_else(|_| Path::new(""));
+            inside.to_string_lossy().replace('\\', "/")
+        };
+        if is_source(&name) {
+            let folders = self.folders.entry(root.to_path_buf()).or_default();
+            folders.insert(below(outer));
+            self.inputs.insert(name);
+        } else if is_configuration(&name) {
+            let paths = self.deployments.entry(root.to_path_buf()).or_default();
+            paths.insert(below(path));
+        }
+    }
+
+    /// Returns what the configurations of ecspresso among these files say.
+    pub(super) fn deployments(&self) -> Arc<Deployments> {
+        let mut deployments = Deployments::default();
+        for (root, paths) in &self.deployments {
+            let files = Below(root.clone());
+            let called = |path: &str| root.join(path).display().to_string();
+            for path in paths {
+                deployments.add(path, &files, &called);
+            }
+        }
+        Arc::new(deployments)
     }
 
     /// Returns the configurations of these files.
@@ -43,6 +67,26 @@ impl Given {
         });
         Arc::new(Configurations::new(given.collect(), self.inputs))
     }
+}
+
+/// Returns what the configurations of ecspresso among texts in memory say, which are all below one folder.
+pub(super) fn deployments_of_texts(texts: &[SourceText]) -> Arc<Deployments> {
+    let mut deployments = Deployments::default();
+    if texts.iter().any(|text| is_configuration(text.name())) {
+        let named = texts.iter().filter_map(|text| {
+            let path = join("", text.name().trim_start_matches('/'))?;
+            Some((path, text.clone()))
+        });
+        let files = Texts(named.collect());
+        let called = |path: &str| match files.0.get(path) {
+            Some(text) => text.name().to_owned(),
+            None => path.to_owned(),
+        };
+        for path in files.0.keys().filter(|path| is_configuration(path)) {
+            deployments.add(path, &files, &called);
+        }
+    }
+    Arc::new(deployments)
 }
 
 /// Returns the configurations among texts in memory, which are all below one folder.

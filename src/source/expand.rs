@@ -66,10 +66,8 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
         Some(cloud_formation::expand(root, name, values))
     } else if cloud_formation::has_functions(root) {
         Some(cloud_formation::expand_part(root, name, values))
-    } else if ecspresso::has_defaults(root) {
-        Some(ecspresso::expand(root, values))
     } else {
-        None
+        ecspresso::expand(root, name, values)
     }
 }
 

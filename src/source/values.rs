@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{container_list::Images, placeholder::Fill, terraform::configuration::Configurations};
+use super::{
+    container_list::Images, ecspresso::Deployments, placeholder::Fill,
+    terraform::configuration::Configurations,
+};
 
 /// What stands for the region if it is not given.
 pub(super) const REGION: &str = "<AWS_REGION>";
@@ -28,6 +31,8 @@ pub struct Values {
     pub partition: Option<String>,
     /// The configurations of Terraform that the input has, which are made of several files.
     pub(crate) configurations: Arc<Configurations>,
+    /// What configurations of ecspresso say of the services in other files.
+    pub(crate) deployments: Arc<Deployments>,
 }
 
 impl From<Fill> for Values {

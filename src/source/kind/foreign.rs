@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use super::{
     super::tree::{Node, Value},
     LISTS,
-    request::{is_container_alone, is_of_ecspresso},
+    request::{is_container_alone, is_of_ecs_cli, is_of_ecspresso},
 };
 use crate::{diagnostic::nearest, fields::Api};
 
@@ -330,7 +330,8 @@ fn of_kubernetes(root: &Node<'_>) -> Option<bool> {
     Some(!version.starts_with(OWN_GROUP) && !group.split('.').any(|part| part == "ecs"))
 }
 
-/// Whether this names the files of requests and is none: the configuration of ecspresso, or the AppSpec of `CodeDeploy`
+/// Whether this belongs to requests and is none: the configuration of ecspresso, parameters of the ECS CLI, which mean
+/// nothing without their Compose file, or the AppSpec of `CodeDeploy`
 /// (<https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file.html>).
 fn is_configuration(root: &Node<'_>) -> bool {
     let list = |key| {
@@ -344,6 +345,7 @@ fn is_configuration(root: &Node<'_>) -> bool {
         return false;
     }
     is_of_ecspresso(root)
+        || is_of_ecs_cli(root)
         || (root.get("version").is_some() && (list("Resources") || list("resources")))
 }
 

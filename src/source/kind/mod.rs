@@ -603,6 +603,10 @@ mod tests {
                 r#"{"region":"x","service_definition":"y"}"#,
                 "this is an ecspresso configuration",
             ),
+            (
+                r#"{"version":1,"task_definition":{"ecs_network_mode":"awsvpc"}}"#,
+                "these are parameters of the Amazon ECS CLI, which are not read",
+            ),
         ];
         for (text, expected) in table {
             let found = found(text);

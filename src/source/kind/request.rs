@@ -19,7 +19,14 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     if is_of_ecspresso(node) {
         return Err(ambiguous(
             "this is an ecspresso configuration",
-            "give the files that service_definition and task_definition name",
+            "call the file ecspresso.yml, or give the files that service_definition and task_definition name",
+        ));
+    }
+    if is_of_ecs_cli(node) {
+        return Err(ambiguous(
+            "these are parameters of the Amazon ECS CLI, which are not read",
+            "give the output of aws ecs describe-task-definition and describe-services, which hold what the CLI made of \
+             them and of the Compose file",
         ));
     }
     if let Some(form) = api_request(node) {
@@ -52,6 +59,13 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
 pub(super) fn is_of_ecspresso(node: &Node<'_>) -> bool {
     let names_file = |key| node.get(key).and_then(Node::text).is_some();
     names_file("service_definition") || (names_file("region") && names_file("task_definition"))
+}
+
+/// Whether these are the parameters that the Amazon ECS CLI takes beside a Compose file
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cmd-ecs-cli-compose-ecsparams.html>).
+pub(super) fn is_of_ecs_cli(node: &Node<'_>) -> bool {
+    let map = |key| node.get(key).is_some_and(|it| it.members().is_some());
+    map("run_params") || map("task_definition")
 }
 
 /// Recognizes requests in the spelling of the ECS API.

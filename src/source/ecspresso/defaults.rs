@@ -4,8 +4,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet};
 
-use super::{
-    expand::Expanded,
+use super::super::{
     placeholder::{given, placeholders},
     tree::{Node, Value},
     values::Values,
@@ -24,24 +23,14 @@ pub(super) fn has_defaults(node: &Node<'_>) -> bool {
     }
 }
 
-/// Returns the document with the defaults of those placeholders to which `--set` gives no value.
-pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
-    let mut root = root.clone();
+/// Fills in the defaults of those placeholders to which `--set` gives no value, and returns what there is to say of them.
+pub(super) fn fill(root: &mut Node<'_>, values: &Values) -> Option<Message> {
     let mut used = BTreeSet::new();
-    take(&mut root, values, &mut used);
+    take(root, values, &mut used);
     let used: Vec<String> = used.into_iter().collect();
-    let message = (!used.is_empty()).then(|| Message::PlaceholderDefaultsUsed {
+    (!used.is_empty()).then(|| Message::PlaceholderDefaultsUsed {
         values: used.join(", "),
-    });
-    Expanded {
-        findings: message
-            .map(|message| (root.span, message))
-            .into_iter()
-            .collect(),
-        resources: vec![root],
-        is_part: true,
-        ..Expanded::default()
-    }
+    })
 }
 
 /// Fills in the defaults, and adds each as `--set` would give it. The parser limits the depth.
@@ -85,7 +74,7 @@ fn filled(text: &str, values: &Values, used: &mut BTreeSet<String>) -> Option<St
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{placeholder::Fill, syntax::parse_one, tree::print},
+        super::super::{placeholder::Fill, syntax::parse_one, tree::print},
         *,
     };
 
@@ -111,20 +100,14 @@ mod tests {
                 "",
             ),
         ] {
-            let root = parse_one("t.json", text).unwrap().unwrap();
+            let mut root = parse_one("t.json", text).unwrap().unwrap();
             assert!(has_defaults(&root), "{text}");
-            let expanded = expand(&root, &values);
-            let printed: Vec<String> = expanded.resources.iter().map(print).collect();
-            assert_eq!(printed, [expected]);
-            let found = expanded.findings.into_iter().map(|(_, message)| message);
+            let found = fill(&mut root, &values);
+            assert_eq!(print(&root), expected);
             let expected = (!said.is_empty()).then(|| Message::PlaceholderDefaultsUsed {
                 values: said.to_owned(),
             });
-            assert_eq!(
-                found.collect::<Vec<_>>(),
-                Vec::from_iter(expected),
-                "{text}"
-            );
+            assert_eq!(found, expected, "{text}");
         }
         for text in [
             r#"{"a":"{{ env `CPU` }}"}"#,

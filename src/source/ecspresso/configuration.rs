@@ -1,0 +1,143 @@
+//! Reads configurations of ecspresso (<https://github.com/kayac/ecspresso#configuration-file>): which files are a
+//! service and its task definition, and how ecspresso calls the service in which cluster. The files themselves do not
+//! say that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::{
+    syntax::parse_one,
+    terraform::configuration::{Files, join, split},
+    text::SourceText,
+    tree::{Node, Value},
+};
+
+/// Whether a file is a configuration, by its name: ecspresso's own default is `ecspresso.yml`.
+pub(in crate::source) fn is_configuration(name: &str) -> bool {
+    let file = name.rsplit(['/', '\\']).next();
+    let file = file.map(str::to_ascii_lowercase);
+    file.is_some_and(|file| {
+        let ending = [".yml", ".yaml", ".json"];
+        file.contains("ecspresso") && ending.iter().any(|it| file.ends_with(it))
+    })
+}
+
+/// What a configuration says of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deployment {
+    /// The file that says it.
+    pub(super) configuration: String,
+    pub(super) service: Option<String>,
+    pub(super) cluster: Option<String>,
+    /// The family of the task definition that belongs to the service.
+    pub(super) family: Option<String>,
+}
+
+impl Deployment {
+    /// Whether another configuration says the same of the service.
+    pub(super) fn names_as(&self, other: &Self) -> bool {
+        let names = |it: &Self| (it.service.clone(), it.cluster.clone(), it.family.clone());
+        names(self) == names(other)
+    }
+}
+
+/// What the configurations of the input say, by the names of the files.
+#[derive(Debug, Default)]
+pub(crate) struct Deployments {
+    services: BTreeMap<String, Vec<Deployment>>,
+    /// The configurations, each with what it names and cannot be read.
+    configurations: BTreeMap<String, Vec<String>>,
+    /// The files that configurations name.
+    named: BTreeSet<String>,
+}
+
+impl Deployments {
+    /// Adds a configuration that is among the input, if the text is one. `path` is relative to the folder that was
+    /// given, and `called` returns what messages call a path in it.
+    pub(in crate::source) fn add(
+        &mut self,
+        path: &str,
+        files: &dyn Files,
+        called: &dyn Fn(&str) -> String,
+    ) {
+        let Ok(text) = files.text(path) else { return };
+        let Ok(Some(root)) = parse_one(path, text.text()) else {
+            return;
+        };
+        let service = member(&root, "service_definition");
+        let definition = member(&root, "task_definition");
+        if service.is_none() && definition.is_none() {
+            return;
+        }
+        let mut unread = Vec::new();
+        let mut read = |named: Option<&str>| {
+            let named = named?;
+            match definition_file(path, named, files) {
+                Ok((file, text)) => Some((called(&file), text)),
+                Err(error) => {
+                    unread.push(format!("{named}: {error}"));
+                    None
+                }
+            }
+        };
+        let service = read(service);
+        let definition = read(definition);
+        let files = [&service, &definition].into_iter().flatten();
+        self.named.extend(files.map(|(name, _)| name.clone()));
+        if let Some((name, _)) = service {
+            let family = definition.and_then(|(name, text)| {
+                let root = parse_one(&name, text.text()).ok()??;
+                let inner = root.get("taskDefinition");
+                member(inner.unwrap_or(&root), "family").map(str::to_owned)
+            });
+            self.services.entry(name).or_default().push(Deployment {
+                configuration: called(path),
+                service: member(&root, "service").map(str::to_owned),
+                cluster: member(&root, "cluster").map(str::to_owned),
+                family,
+            });
+        }
+        self.configurations.insert(called(path), unread);
+    }
+
+    /// Returns what configurations say of the service in a file.
+    pub(super) fn of_service(&self, file: &str) -> &[Deployment] {
+        self.services.get(file).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns what a configuration names and cannot be read; `None` if the file is no configuration.
+    pub(super) fn unread(&self, file: &str) -> Option<&[String]> {
+        self.configurations.get(file).map(Vec::as_slice)
+    }
+
+    /// Returns the files that configurations name.
+    pub(in crate::source) fn named(&self) -> impl Iterator<Item = &String> {
+        self.named.iter()
+    }
+}
+
+/// Returns the path and text of a file that a configuration names.
+fn definition_file(
+    configuration: &str,
+    named: &str,
+    files: &dyn Files,
+) -> Result<(String, SourceText), String> {
+    if named.ends_with("sonnet") {
+        return Err(
+            "Jsonnet is not evaluated; convert what `jsonnet` or `ecspresso render` makes of it"
+                .to_owned(),
+        );
+    }
+    let (folder, _) = split(configuration);
+    let path = join(folder, named);
+    let path = path.ok_or("it is outside of the folder that is given")?;
+    let text = files.text(&path)?;
+    Ok((path, text))
+}
+
+/// Returns a member that is a text, unless it is empty.
+fn member<'n>(root: &'n Node<'_>, key: &str) -> Option<&'n str> {
+    match &root.get(key)?.value {
+        Value::String(text) if !text.is_empty() => Some(text),
+        _ => None,
+    }
+}
