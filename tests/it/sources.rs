@@ -58,6 +58,28 @@ fn the_same_application_gives_the_same_objects() {
     }
 }
 
+/// What the CDK synthesizes, and a plan of Terraform, also have the defaults of AWS, which stay in custom resources.
+#[test]
+fn the_same_application_with_its_defaults_gives_the_same_manifests() {
+    let plain = converted(&["examples/sources/json"]);
+    let synthesized = format!("TargetGroup3D7CD9B8={TARGET_GROUP}");
+    let planned = format!("aws_lb_target_group.shop.arn={TARGET_GROUP}");
+    for arguments in [
+        &[
+            "examples/sources/cdk/Shop.template.json",
+            "--parameter",
+            "Tag=v7",
+            "--set",
+            &synthesized,
+        ][..],
+        &["examples/sources/plan/plan.json", "--set", &planned],
+    ] {
+        let found = converted(arguments);
+        let difference = diff(&plain, &found);
+        assert!(plain == found, "{}\n{difference}", arguments[0]);
+    }
+}
+
 #[test]
 fn a_folder_that_has_the_output_is_converted_again() {
     let folder = env::temp_dir().join(format!("ecs-operator-twice-{}", std::process::id()));
