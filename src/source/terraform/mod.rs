@@ -139,8 +139,10 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
     }
     let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
     add_name(&mut properties, kind, resource);
-    if resource.type_ == "aws_ecs_service" {
-        add_count(&mut properties, resource);
+    match &*resource.type_ {
+        "aws_appautoscaling_policy" => add_policy_type(&mut properties, resource),
+        "aws_ecs_service" => add_count(&mut properties, resource),
+        _ => {}
     }
     Converted::Document(document(resource, properties))
 }
@@ -180,17 +182,32 @@ fn add_name(properties: &mut Node<'_>, kind: &Type, resource: &Resource<'_, '_>)
 /// Adds the count of a service that has none, which is 0 for Terraform and not 1
 /// (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_service>).
 fn add_count(properties: &mut Node<'_>, resource: &Resource<'_, '_>) {
-    const COUNT: &str = "DesiredCount";
     let strategy = properties.get("SchedulingStrategy").and_then(Node::text);
-    if strategy == Some("DAEMON") || properties.get(COUNT).is_some() {
+    if strategy != Some("DAEMON") {
+        add_default(properties, "DesiredCount", Value::Number("0".into()), resource);
+    }
+}
+
+/// Adds the type of a scaling policy that has none, which is step scaling for Terraform
+/// (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/appautoscaling_policy>).
+fn add_policy_type(properties: &mut Node<'_>, resource: &Resource<'_, '_>) {
+    let type_ = Value::String("StepScaling".into());
+    add_default(properties, "PolicyType", type_, resource);
+}
+
+/// Adds a property that is missing and has a default of Terraform.
+fn add_default<'a>(
+    properties: &mut Node<'a>,
+    name: &'static str,
+    value: Value<'a>,
+    resource: &Resource<'_, '_>,
+) {
+    if properties.get(name).is_some() {
         return;
     }
     if let Value::Object(members) = &mut properties.value {
-        let value = Node {
-            value: Value::Number("0".into()),
-            span: resource.span,
-        };
-        members.push(member(COUNT, resource.span, value));
+        let span = resource.span;
+        members.push(member(name, span, Node { value, span }));
     }
 }
 
