@@ -487,6 +487,8 @@ reasons! {
         ManifestFieldNotRead { fields, advice } => "not translated: {fields}", "{advice}";
         ManifestValuesOpen { names } => "the file does not say {names}, so placeholders stand for them", "give each with --set NAME=VALUE";
         MinCapacityZero { cause, advice } => "at least 1 task is kept: {cause}", "{advice}";
+        ModuleInputsNotRead { name, names } => "{name} has inputs that are not read: {names}", "check that they do not matter, or convert what terraform show -json prints";
+        ModuleVersionNotKnown { name, version, known } => "{name} asks for version {version}, which is not known, and is read as version {known}", "check what the versions differ in, or convert what terraform show -json prints";
         ModulesNotRead { names } => "modules are not read, nor what they make: {names}", "convert what terraform show -json prints, or give the folder that has the modules too";
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
@@ -638,6 +640,7 @@ reasons! {
         ManifestFieldUnused { fields, why } => "{fields} has no meaning here: {why}", "";
         ManifestWithoutTasks { kind } => "the manifest is of the type {kind}, which runs no tasks", "leave what it makes in AWS";
         MetricResolutionIsClusterWide => "metrics-server sets the resolution of metrics for the whole cluster", "";
+        ModuleReadByInputs { name, source } => "{name} is read by its inputs, and not by its source {source}", "convert what terraform show -json prints, if it matters what else the module makes";
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     ecspresso::{Deployments, is_configuration},
-    read::Below,
+    read::{Below, work_tree},
     terraform::configuration::{self, Configurations, Texts, is_source, join, split},
     text::SourceText,
 };
@@ -22,6 +22,15 @@ pub(super) struct Given {
     inputs: BTreeSet<String>,
     /// The configurations of ecspresso, by the folders that were given, and below them.
     deployments: BTreeMap<PathBuf, BTreeSet<String>>,
+}
+
+/// The folders that are given below one border.
+#[derive(Default)]
+struct Roots {
+    /// Where each is below the border, and its path.
+    given: Vec<(String, PathBuf)>,
+    /// Those with files of configurations, below the border.
+    folders: BTreeSet<String>,
 }
 
 impl Given {
@@ -50,7 +59,7 @@ impl Given {
     pub(super) fn deployments(&self) -> Arc<Deployments> {
         let mut deployments = Deployments::default();
         for (root, paths) in &self.deployments {
-            let files = Below(root.clone());
+            let files = Below::new(root.clone(), vec![(String::new(), root.clone())]);
             let called = |path: &str| root.join(path).display().to_string();
             for path in paths {
                 deployments.add(path, &files, &called);
@@ -61,9 +70,18 @@ impl Given {
 
     /// Returns the configurations of these files.
     pub(super) fn found(self) -> Arc<Configurations> {
-        let given = self.folders.into_iter().map(|(root, folders)| {
-            let files = Box::new(Below(root));
-            configuration::Given { files, folders }
+        let mut all: BTreeMap<PathBuf, Roots> = BTreeMap::new();
+        for (root, folders) in self.folders {
+            // Without a work tree, the folder itself is the border.
+            let (border, prefix) = work_tree(&root).unwrap_or_else(|| (root.clone(), String::new()));
+            let roots = all.entry(border).or_default();
+            let below = folders.iter().filter_map(|it| join(&prefix, it));
+            roots.folders.extend(below);
+            roots.given.push((prefix, root));
+        }
+        let given = all.into_iter().map(|(border, roots)| configuration::Given {
+            files: Box::new(Below::new(border, roots.given)),
+            folders: roots.folders,
         });
         Arc::new(Configurations::new(given.collect(), self.inputs))
     }

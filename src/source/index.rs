@@ -102,6 +102,8 @@ impl Indexed {
     fn explain(&mut self, is_foreign: bool) {
         for problem in &mut self.problems {
             match &mut problem.message {
+                // It says why nothing is found.
+                Message::ModulesNotRead { .. } => {}
                 message if is_foreign => {
                     let why = match &*message {
                         Message::WholeTemplate { format, .. } if format == COMPOSE => {
@@ -123,7 +125,11 @@ impl Indexed {
             }
         }
         if is_foreign {
-            self.problems.truncate(1);
+            let mut is_first = true;
+            self.problems.retain(|problem| {
+                let is_reason = matches!(problem.message, Message::ModulesNotRead { .. });
+                is_reason || std::mem::take(&mut is_first)
+            });
             self.is_skipped = true;
         }
     }

@@ -66,7 +66,7 @@ fn of_outcome<'a>(outcome: &Outcome, name: &str, values: &Values) -> Expanded<'a
     let start = Span::new(0, 0);
     let findings = outcome.findings(name);
     let has_documents = made.iter().any(|it| is_known(&it.type_));
-    if !has_documents && !outcome.has_findings() {
+    if !has_documents && !outcome.has_errors() {
         let types = made.iter().map(|it| &it.type_);
         for type_ in types {
             *unread.entry(type_.clone()).or_default() += 1;
@@ -88,6 +88,6 @@ fn of_outcome<'a>(outcome: &Outcome, name: &str, values: &Values) -> Expanded<'a
             .chain(outcome.names.iter().cloned())
             .collect(),
         is_part: false,
-        is_own: has_documents || outcome.has_findings(),
+        is_own: has_documents || outcome.has_errors(),
     }
 }

@@ -10,7 +10,7 @@ resource "aws_ecs_task_definition" "cycle" {
 
 resource "aws_ecs_task_definition" "outside" {
   family                = "outside"
-  container_definitions = file("${path.module}/../../../Cargo.toml")
+  container_definitions = file("/etc/hostname")
 }
 
 resource "aws_ecs_task_definition" "good" {

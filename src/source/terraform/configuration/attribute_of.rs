@@ -39,7 +39,7 @@ impl Evaluator<'_> {
         let Some((declared, _)) = self.declared(of) else {
             return Ok(None);
         };
-        let context = Context::of(of.module, declared.file, &of.turn);
+        let context = self.context(of.module, declared.file, &of.turn);
         self.in_body(&declared.block.body, name, &context)
     }
 
@@ -125,7 +125,7 @@ impl Evaluator<'_> {
         }
         let call = self.module(module).and_then(|it| it.calls.get(index));
         let call = call.ok_or_else(|| Failure::new("there is no such module"))?;
-        let here = call.declared.head();
+        let here = self.head(module, &call.declared);
         let address = format!("{}module.{}", self.prefix(module), call.name);
         let outer = self.instances.get(module).map_or(0, |it| it.steps.len());
         let path = call.path.as_deref().filter(|_| outer < DEEPEST);
@@ -165,6 +165,7 @@ impl Evaluator<'_> {
             Kind::Instance(instance) => {
                 let outer = self.instances.get(instance.module);
                 let mut steps = outer.map_or_else(Vec::new, |it| it.steps.clone());
+                let anchor = outer.and_then(|it| it.anchor);
                 steps.push(Step {
                     name: name.to_owned(),
                     key: instance.turn.key(),
@@ -176,8 +177,11 @@ impl Evaluator<'_> {
                         "there are more than {MOST} modules"
                     )));
                 }
+                let is_described = self.modules.get(called).is_some_and(|it| it.is_described);
+                let anchor = anchor.or_else(|| is_described.then_some(place));
                 self.instances.push(ModuleInstance {
                     module: called,
+                    anchor,
                     steps,
                     prefix: format!("{}.", instance.address),
                     caller: Some((instance.module, instance.block, instance.turn.clone())),
@@ -199,30 +203,9 @@ impl Evaluator<'_> {
         let Some(value) = declared.argument("value") else {
             return Err(Failure::new(format!("output {name} has no value")));
         };
-        let context = Context::of(module, declared.file, ONCE);
+        let context = self.context(module, declared.file, ONCE);
         let value = self.once(address, |it| it.expression(value, &context))?;
         Ok(value.at(here))
-    }
-
-    /// Returns what a call gives an instance of a module for a variable, if it gives anything.
-    pub(super) fn given_by_call(
-        &mut self,
-        module: usize,
-        name: &str,
-    ) -> Result<Option<Val>, Failure> {
-        let caller = self.instances.get(module).and_then(|it| it.caller.clone());
-        let Some((outer, call, turn)) = caller else {
-            return Ok(None);
-        };
-        let call = self.module(outer).and_then(|it| it.calls.get(call));
-        let Some(call) = call else {
-            return Ok(None);
-        };
-        let context = Context::of(outer, call.declared.file, &turn);
-        match call.declared.argument(name) {
-            Some(argument) => self.expression(argument, &context).map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Returns the text of a template that is given its variables.
@@ -248,6 +231,7 @@ impl Evaluator<'_> {
         let context = Context {
             module: 0,
             file: None,
+            anchor: None,
             frame: None,
             variables: variables.members(),
             turn: ONCE,

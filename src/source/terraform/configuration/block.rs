@@ -22,7 +22,7 @@ const MOST: usize = 1_000;
 
 /// The arguments and blocks that any resource has for Terraform itself
 /// (<https://developer.hashicorp.com/terraform/language/meta-arguments>).
-const META: &[&str] = &[
+pub(super) const META: &[&str] = &[
     "connection",
     "count",
     "depends_on",
@@ -43,7 +43,7 @@ impl Evaluator<'_> {
         declared: &Declared,
         address: String,
     ) -> Evaluated {
-        let here = declared.head();
+        let here = self.head(module, declared);
         let one = |turn: Turn, of: Of| {
             let address = format!("{address}{}", turn.suffix());
             let instance = Instance {
@@ -55,7 +55,7 @@ impl Evaluator<'_> {
             };
             Val::new(Kind::Instance(Arc::new(instance)), here)
         };
-        let context = Context::of(module, declared.file, ONCE);
+        let context = self.context(module, declared.file, ONCE);
         if let Some(count) = declared.argument("count") {
             let count = self.expression(count, &context)?;
             let Some(count) = self.count(&count, &address, here)? else {

@@ -13,7 +13,7 @@ use super::{
         resource::Resource,
         table::Type,
     },
-    evaluator::{Context, Evaluator},
+    evaluator::Evaluator,
     value::{self, Evaluated, Failure, Instance, Kind, Members, Place, Val},
 };
 use crate::diagnostic::Message;
@@ -129,7 +129,7 @@ impl Evaluator<'_> {
         let Some(typed) = block.and_then(|it| it.resources.get(instance.block)) else {
             return Ok(None);
         };
-        let context = Context::of(instance.module, typed.declared.file, &instance.turn);
+        let context = self.context(instance.module, typed.declared.file, &instance.turn);
         let body = if Type::named(&typed.type_).is_some() {
             self.body(&typed.declared.block.body, true, &context)?
         } else {

@@ -8,7 +8,7 @@ use super::{
         address::{Step, placeholder_name},
     },
     files::Files,
-    module::{Module, Modules},
+    module::{Declared, Module, Modules},
     value::{Evaluated, Failure, Kind, Members, Place, Turn, Val},
 };
 use crate::diagnostic::Message;
@@ -31,6 +31,8 @@ const DEEPEST: usize = 128;
 pub(super) struct ModuleInstance {
     /// The number of the module.
     pub(super) module: usize,
+    /// The call that stands for everything in it, if it is one of a description.
+    pub(super) anchor: Option<Place>,
     /// The calls that lead to it.
     pub(super) steps: Vec<Step>,
     /// The address, with a dot behind it; empty for the root.
@@ -67,6 +69,8 @@ pub(super) struct Context<'c> {
     pub(super) module: usize,
     /// The file that has the expression; `None` for the text of a template.
     pub(super) file: Option<usize>,
+    /// What stands for the places of all expressions, if these are in a description.
+    pub(super) anchor: Option<Place>,
     pub(super) frame: Option<&'c Frame<'c>>,
     /// What a template is given.
     pub(super) variables: Option<&'c Members>,
@@ -84,6 +88,7 @@ impl<'c> Context<'c> {
         Self {
             module,
             file: Some(file),
+            anchor: None,
             frame: None,
             variables: None,
             turn,
@@ -98,6 +103,7 @@ impl<'c> Context<'c> {
         Context {
             module: self.module,
             file: self.file,
+            anchor: self.anchor,
             frame: Some(frame),
             variables: self.variables,
             turn: self.turn,
@@ -142,6 +148,7 @@ impl<'m> Evaluator<'m> {
     pub(super) fn new(modules: &'m Modules, files: &'m dyn Files, values: &'m Values) -> Self {
         let root = ModuleInstance {
             module: 0,
+            anchor: None,
             steps: Vec::new(),
             prefix: String::new(),
             caller: None,
@@ -176,6 +183,21 @@ impl<'m> Evaluator<'m> {
     pub(super) fn prefix(&self, instance: usize) -> String {
         let instance = self.instances.get(instance);
         instance.map_or_else(String::new, |it| it.prefix.clone())
+    }
+
+    /// Returns where expressions of an instance of a module are evaluated.
+    pub(super) fn context<'t>(&self, module: usize, file: usize, turn: &'t Turn) -> Context<'t> {
+        Context {
+            anchor: self.instances.get(module).and_then(|it| it.anchor),
+            ..Context::of(module, file, turn)
+        }
+    }
+
+    /// Returns where a block of an instance of a module is.
+    pub(super) fn head(&self, module: usize, declared: &Declared) -> Place {
+        let instance = self.instances.get(module);
+        let anchor = instance.and_then(|it| it.anchor);
+        anchor.unwrap_or_else(|| declared.head())
     }
 
     /// Evaluates something with a name once; a reference from it to itself is an error.

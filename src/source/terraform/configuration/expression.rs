@@ -16,6 +16,9 @@ use crate::diagnostic::Message;
 
 /// Returns where something is written.
 pub(super) fn place(context: &Context<'_>, span: Option<Range<usize>>) -> Place {
+    if let Some(anchor) = context.anchor {
+        return anchor;
+    }
     let span = span.unwrap_or_default();
     Place {
         file: context.file,

@@ -1,4 +1,4 @@
-//! The files that a configuration may read: those of the folder that was given, and no others.
+//! The files that a configuration may read, and their paths.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -61,7 +61,7 @@ pub(in crate::source) fn join(folder: &str, path: &str) -> Option<String> {
 }
 
 /// Returns the path from one folder to another, as `path.module` has it.
-pub(super) fn relative(from: &str, to: &str) -> String {
+pub(in crate::source) fn relative(from: &str, to: &str) -> String {
     let steps = |path: &str| -> Vec<String> {
         let steps = path.split('/').filter(|step| !step.is_empty());
         steps.map(str::to_owned).collect()

@@ -37,12 +37,14 @@ impl Evaluator<'_> {
     pub(super) fn call_modules(&mut self) {
         let mut module = 0;
         while module < self.instances.len() {
+            // What fails here fails where the input is needed.
+            let _said = self.say_description(module);
             let calls = self.module(module).map_or(&[][..], |it| &it.calls);
             for (index, call) in calls.iter().enumerate() {
                 if let Err(failure) = self.calls_of(module, index) {
                     let is_final = failure.is_final;
                     let address = format!("{}module.{}", self.prefix(module), call.name);
-                    self.fail(call.declared.head(), address, failure);
+                    self.fail(self.head(module, &call.declared), address, failure);
                     if is_final {
                         return;
                     }
@@ -70,7 +72,7 @@ impl Evaluator<'_> {
                     Err(failure) => {
                         let prefix = self.prefix(module);
                         let address = format!("{prefix}{}.{}", typed.type_, typed.name);
-                        self.fail(typed.declared.head(), address, failure);
+                        self.fail(self.head(module, &typed.declared), address, failure);
                     }
                 }
             }

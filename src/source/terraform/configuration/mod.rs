@@ -9,6 +9,8 @@
 
 mod attribute_of;
 mod block;
+mod call;
+mod described;
 mod emit;
 mod evaluator;
 mod expression;
@@ -30,14 +32,14 @@ use std::{
 pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
-    files::{Files, Texts, join, split},
+    files::{Files, Texts, join, relative, split},
     module::{check, is_override, is_source, variables},
 };
 use super::{
     super::{text::Span, values::Values},
     table::Type,
 };
-use crate::diagnostic::Message;
+use crate::diagnostic::{Message, Severity};
 
 /// The configurations of the input.
 #[derive(Debug, Default)]
@@ -135,9 +137,10 @@ impl Outcome {
         self.findings.get(file).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether there is anything to say, so that the files are no others.
-    pub(super) fn has_findings(&self) -> bool {
-        !self.findings.is_empty()
+    /// Whether there is an error, which says more than that nothing is converted.
+    pub(super) fn has_errors(&self) -> bool {
+        let mut all = self.findings.values().flatten();
+        all.any(|(_, message)| message.reason().severity() == Severity::Error)
     }
 
     /// Whether a file is the first that has documents, and says what there is to say of the whole.

@@ -12,6 +12,7 @@ use hcl_edit::{
 
 use super::{
     super::super::{text::Span, tree::SyntaxError},
+    described::{Described, description_at},
     files::{Files, join, split},
     value::Place,
 };
@@ -64,8 +65,9 @@ pub(super) struct Call {
     pub(super) name: String,
     /// The source as it is written.
     pub(super) source: String,
-    /// The folder of the module, if its files are among those that may be read.
+    /// The folder of the module, if its files are among those that may be read, or the path of its description.
     pub(super) path: Option<String>,
+    pub(super) described: Option<Described>,
     pub(super) declared: Declared,
 }
 
@@ -73,6 +75,8 @@ pub(super) struct Call {
 #[derive(Debug, Default)]
 pub(super) struct Module {
     pub(super) path: String,
+    /// Whether it is the description of one of a registry.
+    pub(super) is_described: bool,
     pub(super) variables: BTreeMap<String, Declared>,
     pub(super) locals: BTreeMap<String, (usize, Attribute)>,
     pub(super) outputs: BTreeMap<String, Declared>,
@@ -118,11 +122,17 @@ impl Module {
                     let source = declared.argument("source").and_then(Expression::as_str);
                     let source = source.map_or_else(String::new, str::to_owned);
                     let is_local = source.starts_with("./") || source.starts_with("../");
-                    let path = is_local.then(|| join(&self.path, &source)).flatten();
+                    let version = declared.argument("version").and_then(Expression::as_str);
+                    let described = Described::of(&source, version).filter(|_| !is_local);
+                    let path = match described {
+                        Some(it) => Some(it.description.path.to_owned()),
+                        None => is_local.then(|| join(&self.path, &source)).flatten(),
+                    };
                     self.calls.push(Call {
                         name,
                         source,
                         path,
+                        described,
                         declared,
                     });
                 }
@@ -196,6 +206,14 @@ impl Modules {
             path: folder.to_owned(),
             ..Module::default()
         };
+        if let Some(description) = description_at(folder) {
+            module.is_described = true;
+            if let Ok(body) = parse_body(description.text) {
+                module.add(self.files.len(), body);
+            }
+            // No file has this name.
+            self.files.push(folder.to_owned());
+        }
         for name in files.names(folder) {
             if is_override(&name) {
                 let why = "it overrides parts of other blocks: write them there";

@@ -73,6 +73,9 @@ impl Evaluator<'_> {
         if is_nothing(a) && is_something(b) || is_nothing(b) && is_something(a) {
             return Ok(Some(false));
         }
+        if a.is_null() && self.is_given(b) || b.is_null() && self.is_given(a) {
+            return Ok(Some(false));
+        }
         if self.addresses(a).is_some() || self.addresses(b).is_some() {
             return Ok(None);
         }
@@ -104,6 +107,21 @@ impl Evaluator<'_> {
             _ => all = Some(same_scalar(a, b)),
         }
         Ok(all)
+    }
+}
+
+impl Evaluator<'_> {
+    /// Whether a value that is not known is surely not null: a text, or a variable that has to be given.
+    fn is_given(&self, val: &Val) -> bool {
+        match &val.kind {
+            Kind::Text(_) => self.addresses(val).is_some(),
+            Kind::Unknown(unknown) if unknown.is_direct => {
+                let address = unknown.addresses.first();
+                let name = address.and_then(|it| it.rsplit_once("var."));
+                name.is_some_and(|(_, name)| !name.contains(['.', '[']))
+            }
+            _ => false,
+        }
     }
 }
 

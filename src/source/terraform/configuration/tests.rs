@@ -270,11 +270,11 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ),
     (
         "file(\"../x\")",
-        "!../x is not below the folder that is given, so it is not read",
+        "!../x is neither below the folder that is given nor in its Git work tree, so it is not read",
     ),
     (
         "file(\"/etc/passwd\")",
-        "!/etc/passwd is not below the folder that is given, so it is not read",
+        "!/etc/passwd is neither below the folder that is given nor in its Git work tree, so it is not read",
     ),
     (
         "file(\"${path.module}/none\")",

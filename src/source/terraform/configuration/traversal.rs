@@ -54,7 +54,11 @@ impl Evaluator<'_> {
         context: &Context<'_>,
     ) -> Evaluated {
         let value = self.referred(name, steps, here, context)?;
-        Ok(value.at(here))
+        // What a description makes of an input is where the input is.
+        Ok(match context.anchor {
+            Some(_) => value,
+            None => value.at(here),
+        })
     }
 
     fn referred(
@@ -126,7 +130,7 @@ impl Evaluator<'_> {
         let (file, attribute) =
             found.ok_or_else(|| Failure::new(format!("there is no local.{name}")))?;
         let address = format!("{}local.{name}", self.prefix(module));
-        let context = Context::of(module, *file, super::evaluator::ONCE);
+        let context = self.context(module, *file, super::evaluator::ONCE);
         self.once(address, |it| it.expression(&attribute.value, &context))
     }
 

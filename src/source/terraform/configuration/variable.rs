@@ -22,25 +22,25 @@ impl Evaluator<'_> {
     fn input_value(&mut self, module: usize, name: &str, address: String) -> Evaluated {
         let found = self.module(module).and_then(|it| it.variables.get(name));
         let declared = found.ok_or_else(|| Failure::new(format!("there is no variable {name}")))?;
-        let here = declared.head();
-        let context = Context::of(module, declared.file, ONCE);
+        let here = self.head(module, declared);
+        let context = self.context(module, declared.file, ONCE);
         self.names.insert(address.clone());
         let given = match self.given(&address) {
             Some(given) => Some(Self::parsed(given, declared, here)),
             None if module == 0 => self.given_at_start(name, declared, here)?,
             None => self.given_by_call(module, name)?,
         };
+        let is_described = self.module(module).is_some_and(|it| it.is_described);
+        // A description takes null for a value only where it says so.
+        let nullable = declared.argument("nullable").and_then(Expression::as_bool);
+        let is_nullable = nullable.unwrap_or(!is_described);
         let value = match (given, declared.argument("default")) {
-            (Some(value), default) if value.is_null() && default.is_some() && module != 0 => {
-                // A module may say that null is a value.
-                let nullable = declared.argument("nullable").and_then(Expression::as_bool);
-                match (nullable, default) {
-                    (Some(false), Some(default)) => self.expression(default, &context)?,
-                    _ => value,
-                }
+            (Some(value), Some(default)) if value.is_null() && module != 0 && !is_nullable => {
+                self.expression(default, &context)?
             }
             (Some(value), _) => value,
             (None, Some(default)) => self.expression(default, &context)?,
+            (None, None) if is_described => Val::new(Kind::Null, here),
             (None, None) => return Ok(Val::of_address(address, None, here)),
         };
         let value = match declared.argument("type") {

@@ -67,7 +67,7 @@ impl Evaluator<'_> {
         let root = self.module(0).map_or("", |it| &*it.path);
         let Some(inside) = join(root, path) else {
             return Err(Failure::new(format!(
-                "{path} is not below the folder that is given, so it is not read"
+                "{path} is neither below the folder that is given nor in its Git work tree, so it is not read"
             )));
         };
         let text = self.files.text(&inside);

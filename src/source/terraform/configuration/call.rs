@@ -1,0 +1,207 @@
+//! What a call gives the module that it calls.
+
+use std::collections::BTreeSet;
+
+use hcl_edit::expr::Expression;
+
+use super::{
+    block::META,
+    evaluator::{Context, Evaluator},
+    module::{Call, Module},
+    value::{Failure, Kind, Place, Turn, Val, number_of},
+};
+use crate::diagnostic::Message;
+
+/// The argument by which a description gives another one the members of an object, each as an input.
+const ALL: &str = "inputs";
+
+/// The input of a description that has the major version that it is read as.
+const VERSION: &str = "module_version";
+
+/// The arguments of a call that are no inputs, besides those of any block.
+const OF_THE_CALL: &[&str] = &["source", "version", ALL];
+
+/// The local value of a description that lists inputs which change no task.
+const OF_NO_EFFECT: &str = "of_no_effect";
+
+impl<'m> Evaluator<'m> {
+    /// Returns what a call gives an instance of a module for a variable, if it gives anything.
+    pub(super) fn given_by_call(
+        &mut self,
+        module: usize,
+        name: &str,
+    ) -> Result<Option<Val>, Failure> {
+        let Some((outer, call, turn)) = self.call_of(module) else {
+            return Ok(None);
+        };
+        let context = self.context(outer, call.declared.file, &turn);
+        if let Some(argument) = call.declared.argument(name) {
+            return self.expression(argument, &context).map(Some);
+        }
+        let Some(described) = call.described else {
+            return Ok(None);
+        };
+        if name == VERSION {
+            let major = usize::try_from(described.major).unwrap_or_default();
+            let major = Kind::Number(number_of(major));
+            return Ok(Some(Val::new(major, Place::NOWHERE)));
+        }
+        let camel = camel_case(name);
+        if let Some(argument) = call.declared.argument(&camel) {
+            return self.expression(argument, &context).map(Some);
+        }
+        let Some(all) = self.all_inputs(outer, call, &context)? else {
+            return Ok(None);
+        };
+        match all.members() {
+            Some(members) => {
+                let member = members.get(name).or_else(|| members.get(&camel));
+                Ok(member.map(|it| it.value.clone()))
+            }
+            None if all.is_null() => Ok(None),
+            None => self.attribute(&all, name, all.place).map(Some),
+        }
+    }
+
+    /// Returns the object whose members a description gives to another one.
+    fn all_inputs(
+        &mut self,
+        outer: usize,
+        call: &Call,
+        context: &Context<'_>,
+    ) -> Result<Option<Val>, Failure> {
+        let is_description = self.module(outer).is_some_and(|it| it.is_described);
+        match call.declared.argument(ALL).filter(|_| is_description) {
+            Some(all) => self.expression(all, context).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the call of an instance of a module, with the instance that has it, and which of its turns it is.
+    fn call_of(&self, module: usize) -> Option<(usize, &'m Call, Turn)> {
+        let (outer, call, turn) = self.instances.get(module)?.caller.clone()?;
+        let call = self.module(outer)?.calls.get(call)?;
+        Some((outer, call, turn))
+    }
+
+    /// Says that a module is read by its inputs, and what of them is not read.
+    pub(super) fn say_description(&mut self, module: usize) -> Result<(), Failure> {
+        let Some((outer, call, turn)) = self.call_of(module) else {
+            return Ok(());
+        };
+        let Some(described) = call.described else {
+            return Ok(());
+        };
+        let here = self.head(outer, &call.declared);
+        let is_description = self.module(outer).is_some_and(|it| it.is_described);
+        let name = format!("{}module.{}", self.prefix(outer), call.name);
+        if !is_description {
+            let (name, source) = (name.clone(), call.source.clone());
+            self.say(here, Message::ModuleReadByInputs { name, source });
+        }
+        if let Some(version) = described.unknown.filter(|_| !is_description) {
+            let message = Message::ModuleVersionNotKnown {
+                name: name.clone(),
+                version: version.to_string(),
+                known: described.major.to_string(),
+            };
+            self.say(here, message);
+        }
+        let context = self.context(outer, call.declared.file, &turn);
+        let all = self.all_inputs(outer, call, &context)?;
+        let own = call.declared.block.body.attributes();
+        let own = own.map(|it| it.key.as_str());
+        let own = own.filter(|it| !META.contains(it) && !OF_THE_CALL.contains(it));
+        let members = all.as_ref().and_then(Val::members).into_iter();
+        let members = members.flat_map(|it| it.keys().map(String::as_str));
+        let Some(called) = self.module(module) else {
+            return Ok(());
+        };
+        let unread: BTreeSet<&str> = own
+            .chain(members)
+            .filter(|input| !called.takes(input))
+            .collect();
+        if !unread.is_empty() {
+            let names = Vec::from_iter(unread).join(", ");
+            self.say(here, Message::ModuleInputsNotRead { name, names });
+        }
+        Ok(())
+    }
+}
+
+impl Module {
+    /// Whether a description has an input, or says that it has no effect.
+    fn takes(&self, input: &str) -> bool {
+        let mut names = self.variables.keys();
+        let is = |name: &String| name == input || camel_case(name) == input;
+        names.any(is) || self.is_of_no_effect(input)
+    }
+
+    fn is_of_no_effect(&self, input: &str) -> bool {
+        let list = self.locals.get(OF_NO_EFFECT);
+        let Some((_, Expression::Array(patterns))) = list.map(|(file, it)| (file, &it.value))
+        else {
+            return false;
+        };
+        let mut patterns = patterns.iter().filter_map(Expression::as_str);
+        patterns.any(|it| fits(it, input))
+    }
+}
+
+/// Whether a name fits a pattern, in which a star at either end stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    let inner = pattern.trim_matches('*');
+    match (pattern.starts_with('*'), pattern.ends_with('*')) {
+        (true, true) => name.contains(inner),
+        (true, false) => name.ends_with(inner),
+        (false, true) => name.starts_with(inner),
+        (false, false) => name == inner,
+    }
+}
+
+/// Returns a name in snake case as the API writes it.
+fn camel_case(name: &str) -> String {
+    let mut camel = String::with_capacity(name.len());
+    let mut is_start = false;
+    for c in name.chars() {
+        if c == '_' {
+            is_start = true;
+        } else if std::mem::take(&mut is_start) {
+            camel.extend(c.to_uppercase());
+        } else {
+            camel.push(c);
+        }
+    }
+    camel
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_as_the_api_does() {
+        for (name, expected) in [
+            ("image", "image"),
+            ("readonly_root_filesystem", "readonlyRootFilesystem"),
+            ("", ""),
+        ] {
+            assert_eq!(camel_case(name), expected);
+        }
+    }
+
+    #[test]
+    fn patterns_have_a_star_at_either_end() {
+        for (pattern, name, expected) in [
+            ("tags", "tags", true),
+            ("tags", "task_tags", false),
+            ("iam_role_*", "iam_role_name", true),
+            ("iam_role_*", "tasks_iam_role_name", false),
+            ("*_tags", "task_tags", true),
+            ("*log*", "a_log_b", true),
+            ("*log*", "a", false),
+        ] {
+            assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}
