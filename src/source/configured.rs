@@ -73,7 +73,8 @@ impl Given {
         let mut all: BTreeMap<PathBuf, Roots> = BTreeMap::new();
         for (root, folders) in self.folders {
             // Without a work tree, the folder itself is the border.
-            let (border, prefix) = work_tree(&root).unwrap_or_else(|| (root.clone(), String::new()));
+            let (border, prefix) =
+                work_tree(&root).unwrap_or_else(|| (root.clone(), String::new()));
             let roots = all.entry(border).or_default();
             let below = folders.iter().filter_map(|it| join(&prefix, it));
             roots.folders.extend(below);

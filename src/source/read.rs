@@ -334,9 +334,8 @@ impl Below {
             return Err(io::Error::other(message));
         };
         let mut given = self.given.iter();
-        let is_given = given.any(|(_, root)| {
-            self::resolved(root).is_ok_and(|root| resolved.starts_with(root))
-        });
+        let is_given = given
+            .any(|(_, root)| self::resolved(root).is_ok_and(|root| resolved.starts_with(root)));
         // Git keeps credentials in its own folder, and others keep theirs beside it.
         let is_hidden = |step: &OsStr| step.as_encoded_bytes().starts_with(b".");
         if !is_given && rest.iter().any(is_hidden) {

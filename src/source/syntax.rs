@@ -2,7 +2,7 @@
 
 use super::{
     json::JsonDocuments,
-    terraform::configuration::{check, is_source},
+    terraform::configuration::{check, is_json, is_source},
     text::Span,
     tree::{Node, Parsed, SyntaxError, Value},
     yaml::YamlDocuments,
@@ -13,7 +13,10 @@ pub(super) enum Documents<'a> {
     Json(Box<JsonDocuments<'a>>),
     Yaml(Box<YamlDocuments<'a>>),
     /// A file of a configuration of Terraform, which is a part of a whole, once its syntax is checked.
-    Configuration(Option<&'a str>),
+    Configuration {
+        text: Option<&'a str>,
+        is_json: bool,
+    },
 }
 
 impl<'a> Documents<'a> {
@@ -21,7 +24,10 @@ impl<'a> Documents<'a> {
     /// if the name does not tell.
     pub(super) fn new(name: &str, text: &'a str) -> Self {
         if is_source(name) {
-            Self::Configuration(Some(text))
+            Self::Configuration {
+                text: Some(text),
+                is_json: is_json(name),
+            }
         } else if is_yaml(name, text) {
             Self::Yaml(Box::new(YamlDocuments::new(text)))
         } else {
@@ -33,7 +39,11 @@ impl<'a> Documents<'a> {
         match self {
             Self::Json(documents) => documents.next_document(),
             Self::Yaml(documents) => documents.next_document(),
-            Self::Configuration(text) => text.take().map(of_configuration).transpose(),
+            Self::Configuration { text, is_json } => {
+                let text = text.take();
+                text.map(|text| of_configuration(text, *is_json))
+                    .transpose()
+            }
         }
     }
 
@@ -44,8 +54,8 @@ impl<'a> Documents<'a> {
 }
 
 /// Returns the text as the only value, which the configuration stands for.
-fn of_configuration(text: &str) -> Result<Parsed<'_>, SyntaxError> {
-    check(text)?;
+fn of_configuration(text: &str, is_json: bool) -> Result<Parsed<'_>, SyntaxError> {
+    check(text, is_json)?;
     let slice = Span::new(0, text.len());
     let value = Value::String(text.into());
     let root = Node { value, span: slice };

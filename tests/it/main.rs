@@ -48,5 +48,6 @@ mod schema;
 mod sense;
 mod simulate;
 mod sources;
+mod terraform;
 mod tidy;
 mod yaml;

@@ -144,9 +144,9 @@ impl<'t, 'a> Plan<'t, 'a> {
         // The variables of a configuration are given as others are.
         let (variables, open): (BTreeSet<String>, BTreeSet<String>) = mem::take(&mut self.open)
             .into_iter()
-            .partition(|it| is_variable(it));
+            .partition(|it| variable(it).is_some());
         let variables = variables.iter();
-        let variables = variables.map(|it| it.trim_start_matches("var.").to_owned());
+        let variables = variables.filter_map(|it| variable(it)).map(str::to_owned);
         if let Some(names) = joined(&variables.collect()) {
             self.findings
                 .push((span, Message::ParametersNotGiven { names }));
@@ -169,8 +169,8 @@ impl<'t, 'a> Plan<'t, 'a> {
     }
 }
 
-/// Whether a placeholder stands for a variable of the root module, and not for a part of its value.
-fn is_variable(name: &str) -> bool {
-    let name = name.strip_prefix("var.");
-    name.is_some_and(|name| !name.contains('.'))
+/// Returns the variable of the root module whose value, or a part of it, a placeholder stands for.
+fn variable(name: &str) -> Option<&str> {
+    let name = name.strip_prefix("var.")?;
+    name.split('.').next()
 }

@@ -60,7 +60,15 @@ resource "aws_ecs_service" "web" {
   desired_count   = 2
 }
 
-resource "aws_ecs_task_definition" "alone" {
-  family                = "alone"
-  container_definitions = module.proxy.json_map_encoded_list
+module "batch" {
+  source = "github.com/cloudposse/terraform-aws-ecs-container-definition"
+
+  container_name   = "batch"
+  container_image  = "example/batch:v1"
+  container_memory = 256
+}
+
+resource "aws_ecs_task_definition" "batch" {
+  family                = "batch"
+  container_definitions = "[${module.batch.json_map_encoded}]"
 }

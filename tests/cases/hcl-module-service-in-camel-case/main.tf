@@ -23,7 +23,7 @@ module "api" {
       dependsOn              = [{ containerName = "log", condition = "START" }]
       logConfiguration = {
         logDriver = "awslogs"
-        options   = { awslogs-group = "/shop/api", awslogs-region = "eu-west-1" }
+        options   = { awslogs-group = "/shop/api", awslogs-region = "eu-west-1", awslogs-stream-prefix = "api" }
       }
       create_cloudwatch_log_group = false
     }

@@ -232,6 +232,7 @@ impl Evaluator<'_> {
             module: 0,
             file: None,
             anchor: None,
+            positions: None,
             frame: None,
             variables: variables.members(),
             turn: ONCE,

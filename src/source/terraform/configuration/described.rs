@@ -214,7 +214,11 @@ mod tests {
                 Some((SERVICE, 7, Some(9))),
             ),
             ("terraform-aws-modules/vpc/aws", Some("5.0.0"), None),
-            ("https://example.com/terraform-aws-modules/ecs/aws", None, None),
+            (
+                "https://example.com/terraform-aws-modules/ecs/aws",
+                None,
+                None,
+            ),
             ("terraform-aws-modules/ecs/aws//modules/other", None, None),
             ("example.com/terraform-aws-modules/ecs/aws", None, None),
             ("../service", None, None),

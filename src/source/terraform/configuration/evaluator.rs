@@ -1,6 +1,9 @@
 //! The state of the evaluation of one configuration.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use super::{
     super::{
@@ -8,6 +11,7 @@ use super::{
         address::{Step, placeholder_name},
     },
     files::Files,
+    json_syntax::Positions,
     module::{Declared, Module, Modules},
     value::{Evaluated, Failure, Kind, Members, Place, Turn, Val},
 };
@@ -71,6 +75,8 @@ pub(super) struct Context<'c> {
     pub(super) file: Option<usize>,
     /// What stands for the places of all expressions, if these are in a description.
     pub(super) anchor: Option<Place>,
+    /// Where the expressions are in a file in JSON.
+    pub(super) positions: Option<&'c Positions>,
     pub(super) frame: Option<&'c Frame<'c>>,
     /// What a template is given.
     pub(super) variables: Option<&'c Members>,
@@ -89,6 +95,7 @@ impl<'c> Context<'c> {
             module,
             file: Some(file),
             anchor: None,
+            positions: None,
             frame: None,
             variables: None,
             turn,
@@ -104,6 +111,7 @@ impl<'c> Context<'c> {
             module: self.module,
             file: self.file,
             anchor: self.anchor,
+            positions: self.positions,
             frame: Some(frame),
             variables: self.variables,
             turn: self.turn,
@@ -186,8 +194,12 @@ impl<'m> Evaluator<'m> {
     }
 
     /// Returns where expressions of an instance of a module are evaluated.
-    pub(super) fn context<'t>(&self, module: usize, file: usize, turn: &'t Turn) -> Context<'t> {
+    pub(super) fn context<'t>(&self, module: usize, file: usize, turn: &'t Turn) -> Context<'t>
+    where
+        'm: 't,
+    {
         Context {
+            positions: self.modules.positions.get(&file),
             anchor: self.instances.get(module).and_then(|it| it.anchor),
             ..Context::of(module, file, turn)
         }
@@ -197,7 +209,7 @@ impl<'m> Evaluator<'m> {
     pub(super) fn head(&self, module: usize, declared: &Declared) -> Place {
         let instance = self.instances.get(module);
         let anchor = instance.and_then(|it| it.anchor);
-        anchor.unwrap_or_else(|| declared.head())
+        anchor.unwrap_or_else(|| self.modules.head(declared))
     }
 
     /// Evaluates something with a name once; a reference from it to itself is an error.
@@ -301,6 +313,18 @@ impl<'m> Evaluator<'m> {
             }
             _ => None,
         }
+    }
+
+    /// Returns where placeholders are in a text.
+    pub(super) fn placeholders_in(&self, text: &str) -> Vec<Range<usize>> {
+        let starts = text.match_indices("${");
+        let found = starts.filter_map(|(start, mark)| {
+            let inner = text.get(start + mark.len()..)?;
+            let (name, _) = inner.split_once('}')?;
+            let end = start + mark.len() + name.len() + 1;
+            self.opened.contains(name).then_some(start..end)
+        });
+        found.collect()
     }
 
     /// Remembers a value that no message may have. The depth of values is limited.

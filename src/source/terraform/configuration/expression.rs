@@ -20,9 +20,10 @@ pub(super) fn place(context: &Context<'_>, span: Option<Range<usize>>) -> Place 
         return anchor;
     }
     let span = span.unwrap_or_default();
+    let span = Span::new(span.start, span.end);
     Place {
         file: context.file,
-        span: Span::new(span.start, span.end),
+        span: context.positions.map_or(span, |it| it.of(span)),
     }
 }
 

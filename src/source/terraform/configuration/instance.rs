@@ -13,7 +13,7 @@ impl Evaluator<'_> {
     pub(super) fn anchor(&self, instance: &Instance, is_input: &dyn Fn(&str) -> bool) -> Place {
         let mut place = self
             .declared(instance)
-            .map_or(Place::NOWHERE, |(declared, _)| declared.head());
+            .map_or(Place::NOWHERE, |(declared, _)| self.modules.head(declared));
         let mut module = instance.module;
         loop {
             let name = place.file.and_then(|file| self.modules.files.get(file));
@@ -28,7 +28,7 @@ impl Evaluator<'_> {
             let Some(call) = call else {
                 return place;
             };
-            place = call.declared.head();
+            place = self.modules.head(&call.declared);
             module = *outer;
         }
     }

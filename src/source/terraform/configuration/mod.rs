@@ -17,6 +17,7 @@ mod expression;
 mod files;
 mod function;
 mod instance;
+mod json_syntax;
 mod module;
 mod operator;
 mod template;
@@ -33,7 +34,7 @@ pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
     files::{Files, Texts, join, relative, split},
-    module::{check, is_override, is_source, variables},
+    module::{check, is_json, is_override, is_source, variables},
 };
 use super::{
     super::{text::Span, values::Values},

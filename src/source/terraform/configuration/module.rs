@@ -14,6 +14,7 @@ use super::{
     super::super::{text::Span, tree::SyntaxError},
     described::{Described, description_at},
     files::{Files, join, split},
+    json_syntax::{self, Positions},
     value::Place,
 };
 
@@ -35,7 +36,7 @@ impl Declared {
     }
 
     /// Returns the head of the block: `resource "aws_ecs_service" "web"`.
-    pub(super) fn head(&self) -> Place {
+    fn head(&self) -> Place {
         let start = self.block.ident.span();
         let last = self.block.labels.last().and_then(|label| label.span());
         let end = last.or_else(|| start.clone());
@@ -152,6 +153,8 @@ impl Module {
 pub(super) struct Modules {
     /// The names of all files, as messages have them.
     pub(super) files: Vec<String>,
+    /// Where everything is in the files that are in JSON, by their numbers.
+    pub(super) positions: BTreeMap<usize, Positions>,
     all: Vec<Module>,
     by_path: BTreeMap<String, usize>,
     /// The values of variables in `terraform.tfvars` and `*.auto.tfvars`, the later of which count.
@@ -240,14 +243,33 @@ impl Modules {
             }
         };
         let source = files.text(&path).map_err(&mut failed).ok()?;
-        let body = parse_body(source.text()).map_err(|error| {
-            let line = error.location().line();
-            failed(format!("line {line}: {}", error.message().trim()));
-        });
-        let body = body.ok()?;
         let number = self.files.len();
+        let body = if is_json(name) {
+            // A source with an error says so itself.
+            let (body, positions) = json_syntax::body(source.text()).ok()?;
+            self.positions.insert(number, positions);
+            body
+        } else {
+            let body = parse_body(source.text()).map_err(|error| {
+                let line = error.location().line();
+                failed(format!("line {line}: {}", error.message().trim()));
+            });
+            body.ok()?
+        };
         self.files.push(source.name().to_owned());
         Some((number, body))
+    }
+
+    /// Returns the head of a block.
+    pub(super) fn head(&self, declared: &Declared) -> Place {
+        let place = declared.head();
+        match self.positions.get(&declared.file) {
+            Some(positions) => Place {
+                span: positions.of(place.span),
+                ..place
+            },
+            None => place,
+        }
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Module> {
@@ -274,14 +296,21 @@ impl Modules {
 /// Whether a file has the blocks of a module.
 pub(in crate::source) fn is_source(name: &str) -> bool {
     let (_, name) = split(name);
-    name.strip_suffix(".tf")
-        .is_some_and(|stem| !stem.is_empty())
+    let native = name.strip_suffix(".json").unwrap_or(name);
+    let stem = native.strip_suffix(".tf");
+    stem.is_some_and(|stem| !stem.is_empty())
+}
+
+/// Whether a file of a configuration is in JSON.
+pub(in crate::source) fn is_json(name: &str) -> bool {
+    name.ends_with(".tf.json")
 }
 
 /// Whether a file overrides parts of other files
 /// (<https://developer.hashicorp.com/terraform/language/files/override>).
 pub(in crate::source) fn is_override(name: &str) -> bool {
     let (_, name) = split(name);
+    let name = name.strip_suffix(".json").unwrap_or(name);
     name == "override.tf" || name.ends_with("_override.tf")
 }
 
@@ -290,7 +319,10 @@ pub(in crate::source) fn is_override(name: &str) -> bool {
 /// # Errors
 ///
 /// What is wrong, and where.
-pub(in crate::source) fn check(text: &str) -> Result<(), SyntaxError> {
+pub(in crate::source) fn check(text: &str, is_json: bool) -> Result<(), SyntaxError> {
+    if is_json {
+        return json_syntax::body(text).map(drop);
+    }
     parse_body(text)
         .map(drop)
         .map_err(|error| place_of(&error, text))

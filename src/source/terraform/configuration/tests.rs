@@ -294,14 +294,42 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("join(\",\", local.list)", "\"b,a,b\""),
     ("split(\",\", \"a,b\")", r#"["a","b"]"#),
     ("replace(\"a.b.c\", \".\", \"-\")", "\"a-b-c\""),
-    (
-        "replace(\"abc\", \"/b/\", \"-\")",
-        "!regular expressions are not evaluated",
-    ),
+    ("replace(\"abc\", \"/(b)/\", \"[$1]\")", "\"a[b]c\""),
     ("title(lower(\"HELLO WORLD\"))", "\"Hello World\""),
     ("trimspace(\" a \")", "\"a\""),
     ("trim(\"?!a?\", \"!?\")", "\"a\""),
     ("trimprefix(\"ab\", \"a\")", "\"b\""),
+    ("regex(\"[a-z]+\", \"12ab34\")", "\"ab\""),
+    ("regex(\"(\\\\d)(x)?\", \"12\")", r#"["1",null]"#),
+    ("regex(\"v(?P<major>\\\\d+)\", \"v12.3\").major", "\"12\""),
+    ("regexall(\"[a-z]\", \"1a2b\")", r#"["a","b"]"#),
+    ("length(regexall(\"x\", \"abc\")) > 0", "false"),
+    ("regex(\"x\", \"abc\")", "!regex finds nothing in the text"),
+    (
+        "regex(\"(\", \"abc\")",
+        "!a regular expression is wrong, or too large",
+    ),
+    ("regex(\"x\", var.open)", "?var.open"),
+    ("urlencode(\"a b/c\")", "\"a+b%2Fc\""),
+    // What would cut a placeholder is not known.
+    (
+        "replace(\"x-${var.open}\", \"x-\", \"y-\")",
+        "\"y-${var.open}\"",
+    ),
+    ("replace(\"${var.open}\", \"open\", \"-\")", "?var.open"),
+    ("replace(\"${var.open}.a\", \"/[.]/\", \"-\")", "?var.open"),
+    ("split(\".\", \"a.${var.open}\")", "?var.open"),
+    ("split(\"/\", \"a/${var.open}\")", r#"["a","${var.open}"]"#),
+    ("trimsuffix(\"a-${var.open}\", \"}\")", "?var.open"),
+    ("trimsuffix(\"${var.open}-a\", \"-a\")", "\"${var.open}\""),
+    // A variable that has to be given is not null.
+    ("var.open == null", "false"),
+    ("\"x-${var.open}\" != null", "true"),
+    (
+        "{ for k, v in { a = var.open, b = null } : k => v if v != null }",
+        r#"{"a":"${var.open}"}"#,
+    ),
+    ("var.open.a == null", "?var.open.a"),
     ("substr(\"hello\", 1, 3)", "\"ell\""),
     ("substr(\"hello\", -3, -1)", "\"llo\""),
     ("merge(local.map, { a = 9 }, null)", r#"{"a":9,"b":2}"#),
@@ -349,9 +377,13 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("upper(var.open)", "?var.open"),
     ("upper(\"x-${var.open}\")", "?var.open"),
     ("cidrsubnet(\"10.0.0.0/16\", 8, 1)", "?cidrsubnet()"),
+    ("md5(\"a\")", "?md5()"),
+    ("sha1(file(\"t.tpl\"))", "?sha1()"),
+    ("fileset(path.module, \"*.json\")", "?fileset()"),
+    ("filemd5(\"t.tpl\")", "?filemd5()"),
     (
-        "md5(\"a\")",
-        "!function md5 is not one of those that are evaluated",
+        "soundex(\"a\")",
+        "!function soundex is not one of those that are evaluated",
     ),
     (
         "provider::x::y(1)",
@@ -706,10 +738,10 @@ fn modules_of_the_same_folder_are_read() {
 
 #[test]
 fn only_what_needs_a_value_that_fails_is_rejected() {
-    let text = "resource \"aws_ecs_service\" \"a\" {\n  name = md5(\"x\")\n  task_definition = \"t\"\n}\nresource \"aws_ecs_service\" \"b\" {\n  name = \"b\"\n  task_definition = \"t\"\n}\n";
+    let text = "resource \"aws_ecs_service\" \"a\" {\n  name = soundex(\"x\")\n  task_definition = \"t\"\n}\nresource \"aws_ecs_service\" \"b\" {\n  name = \"b\"\n  task_definition = \"t\"\n}\n";
     let (documents, _) = expanded(&[("main.tf", text)], &[], &[]);
     assert!(
-        documents[0].contains("ServiceName:<aws_ecs_service.a.name cannot be evaluated: function md5 is not one of those that are evaluated>"),
+        documents[0].contains("ServiceName:<aws_ecs_service.a.name cannot be evaluated: function soundex is not one of those that are evaluated>"),
         "{documents:?}"
     );
     assert!(documents[1].contains("ServiceName:\"b\""), "{documents:?}");

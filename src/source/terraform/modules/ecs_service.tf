@@ -229,7 +229,7 @@ resource "aws_ecs_service" "this" {
   } if mode == "awsvpc"]
 
   # One service is an object in version 5, and one of a list in version 6.
-  service_connect_configuration = [for it in var.service_connect_configuration[*] : merge(it, {
+  service_connect_configuration = [for it in var.service_connect_configuration[*] : merge({ enabled = true }, it, {
     service = [for own in flatten([lookup(it, "service", [])]) : merge(own, {
       client_alias = [for alias in flatten([lookup(own, "client_alias", [])]) : alias if alias != null]
     }) if own != null]

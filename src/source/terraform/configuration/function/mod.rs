@@ -5,6 +5,7 @@ mod encoding;
 mod file;
 mod format;
 mod number;
+mod pattern;
 mod set;
 mod text;
 
@@ -67,14 +68,25 @@ const TAKE_UNKNOWN: &[&str] = &[
 
 /// Functions whose values depend on more than their arguments, or on what this reader leaves to Terraform.
 const NOT_KNOWN: &[&str] = &[
+    "abspath",
+    "base64gzip",
     "bcrypt",
+    "cidrcontains",
     "cidrhost",
     "cidrnetmask",
     "cidrsubnet",
     "cidrsubnets",
+    "filebase64sha512",
+    "filemd5",
+    "fileset",
+    "filesha1",
+    "filesha512",
     "formatdate",
+    "md5",
+    "pathexpand",
     "plantimestamp",
     "rsadecrypt",
+    "sha1",
     "timeadd",
     "timecmp",
     "timestamp",
@@ -182,6 +194,9 @@ impl Evaluator<'_> {
             return Ok(Some(value));
         }
         if let Some(value) = self.text_function(arguments)? {
+            return Ok(Some(value));
+        }
+        if let Some(value) = self.pattern_function(arguments)? {
             return Ok(Some(value));
         }
         if let Some(value) = self.encoding(arguments)? {

@@ -1,5 +1,7 @@
 //! Functions of texts (<https://developer.hashicorp.com/terraform/language/functions/split>).
 
+use std::fmt::Write as _;
+
 use super::{
     super::{
         evaluator::Evaluator,
@@ -41,6 +43,7 @@ impl Evaluator<'_> {
                 let contains = own(0)?.contains(&own(1)?);
                 return Ok(Some(arguments.made_bool(contains)));
             }
+            "urlencode" => url_encoded(&own(0)?),
             "basename" => {
                 let path = own(0)?;
                 path.rsplit('/').next().unwrap_or_default().to_owned()
@@ -69,6 +72,10 @@ impl Evaluator<'_> {
             return Ok(self.open(&all, arguments.here));
         }
         let text = arguments.text(0)?;
+        if self.is_cut(arguments)? {
+            let all: Vec<&Val> = all.iter().collect();
+            return Ok(self.open(&all, arguments.here));
+        }
         let made = match arguments.name {
             "trimspace" => text.trim().to_owned(),
             "trimprefix" => {
@@ -85,10 +92,37 @@ impl Evaluator<'_> {
         Ok(arguments.made_text(made))
     }
 
+    /// Whether a function would cut a placeholder in a text, so that a part of it were left.
+    fn is_cut(&self, arguments: &Arguments<'_>) -> Result<bool, Failure> {
+        let (text, part) = match arguments.name {
+            "trimspace" => return Ok(false),
+            "split" => (arguments.text(1)?, arguments.text(0)?),
+            _ => (arguments.text(0)?, arguments.text(1)?),
+        };
+        let open = self.placeholders_in(&text);
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let is_through = |start: usize| {
+            let end = start.saturating_add(part.len());
+            open.iter().any(|it| {
+                let is_apart = end <= it.start || start >= it.end;
+                let is_whole = start <= it.start && end >= it.end;
+                !is_apart && !is_whole
+            })
+        };
+        Ok(match arguments.name {
+            "trimprefix" => text.starts_with(&*part) && is_through(0),
+            "trimsuffix" => text.ends_with(&*part) && is_through(text.len() - part.len()),
+            _ if part.is_empty() || pattern_in(&part).is_some() => true,
+            _ => text.match_indices(&*part).any(|(at, _)| is_through(at)),
+        })
+    }
+
     fn replaced(&mut self, text: &str, arguments: &Arguments<'_>) -> Result<String, Failure> {
         let (from, to) = (arguments.text(1)?, arguments.text(2)?);
-        if from.len() > 1 && from.starts_with('/') && from.ends_with('/') {
-            return Err(Failure::new("regular expressions are not evaluated"));
+        if let Some(pattern) = pattern_in(&from) {
+            return self.replaced_pattern(text, pattern, &to);
         }
         let most = text.len().saturating_add(1).saturating_mul(to.len().max(1));
         if from.is_empty() || most > 1 << 20 {
@@ -120,6 +154,12 @@ impl Evaluator<'_> {
     }
 }
 
+/// Returns the regular expression that stands between slashes.
+fn pattern_in(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('/')?.strip_suffix('/')?;
+    (!inner.is_empty()).then_some(inner)
+}
+
 fn title(text: &str) -> String {
     let mut is_start = true;
     let mut title = String::with_capacity(text.len());
@@ -132,6 +172,23 @@ fn title(text: &str) -> String {
         is_start = c.is_whitespace();
     }
     title
+}
+
+/// Returns a text as a form in a URL has it.
+fn url_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            b'-' | b'_' | b'.' | b'~' => encoded.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            _ => {
+                // Writing to a text cannot fail.
+                let _written = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    encoded
 }
 
 fn substring(arguments: &Arguments<'_>) -> Result<String, Failure> {
