@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
+    border::{Below, work_tree},
     ecspresso::{Deployments, is_configuration},
-    read::{Below, work_tree},
     terraform::configuration::{self, Configurations, Texts, is_source, join, split},
     text::SourceText,
 };

@@ -41,6 +41,7 @@
 mod alarm;
 mod app_runner;
 mod auto_scaling;
+mod border;
 mod built_by;
 mod catalog;
 mod cloud_formation;

@@ -1,18 +1,14 @@
-//! Lists the input files and reads their texts, one at a time. This is the only file of this folder that does I/O.
+//! Lists the input files and reads their texts, one at a time. Besides `border.rs`, this is the
+//! only file of this folder that does I/O.
 
 use std::{
     collections::BTreeSet,
-    env,
-    ffi::OsStr,
     fs, io,
     io::Read as _,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
-use super::{
-    terraform::configuration::{Files, relative},
-    text::{SourceText, Span},
-};
+use super::text::{SourceText, Span};
 use crate::diagnostic::Message;
 
 /// A problem of a text as a whole, or of a document before it belongs to a unit.
@@ -263,7 +259,7 @@ fn file(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Reads all bytes, if there are at most `largest`; probably there are `expected`.
-fn bytes(input: impl io::Read, expected: usize, largest: u64) -> io::Result<Vec<u8>> {
+pub(super) fn bytes(input: impl io::Read, expected: usize, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(expected);
     let mut input = input.take(largest + 1);
     input.read_to_end(&mut bytes)?;
@@ -272,129 +268,6 @@ fn bytes(input: impl io::Read, expected: usize, largest: u64) -> io::Result<Vec<
         return Err(io::Error::other(message));
     }
     Ok(bytes)
-}
-
-/// The largest file that a configuration reads besides its own.
-const LARGEST_READ: u64 = 8 << 20;
-
-/// The files that a configuration may read: those below the folders that are given, and those of the Git work tree that
-/// these are in. Nothing outside is read, also not through links.
-#[derive(Debug)]
-pub(super) struct Below {
-    /// The folder that has everything.
-    border: PathBuf,
-    /// The folders that are given: where each is below the border, and its path.
-    given: Vec<(String, PathBuf)>,
-}
-
-impl Below {
-    /// Returns what may be read of the folders that are given, by their paths below the border.
-    pub(super) const fn new(border: PathBuf, given: Vec<(String, PathBuf)>) -> Self {
-        Self { border, given }
-    }
-
-    /// Returns the folder that is given around a path, and the rest of the path.
-    fn around<'s>(&'s self, path: &'s str) -> Option<(&'s Path, &'s str)> {
-        let inside = self.given.iter().filter_map(|(prefix, root)| {
-            let rest = path.strip_prefix(&**prefix)?;
-            let is_inside = prefix.is_empty() || rest.is_empty() || rest.starts_with('/');
-            is_inside.then(|| (&**root, rest.trim_start_matches('/')))
-        });
-        inside.min_by_key(|(_, rest)| rest.len())
-    }
-
-    /// Returns the path of a file as messages have it, which leads from the folder that is given.
-    fn named(&self, path: &str) -> PathBuf {
-        if let Some((root, rest)) = self.around(path) {
-            return root.join(rest);
-        }
-        let Some((prefix, root)) = self.given.first() else {
-            return self.border.join(path);
-        };
-        let mut named = root.clone();
-        for step in relative(prefix, path).split('/') {
-            let is_name = matches!(named.components().next_back(), Some(Component::Normal(_)));
-            if step == ".." && is_name {
-                named.pop();
-            } else {
-                named.push(step);
-            }
-        }
-        named
-    }
-
-    /// Returns the resolved path of what may be read.
-    fn inside(&self, path: &str) -> io::Result<PathBuf> {
-        let around = self.around(path);
-        let path = around.map_or_else(|| self.border.join(path), |(root, rest)| root.join(rest));
-        let resolved = resolved(&path)?;
-        let border = self::resolved(&self.border)?;
-        let Ok(rest) = resolved.strip_prefix(&border) else {
-            let message = "it is outside of the folder that is given, and of its Git work tree";
-            return Err(io::Error::other(message));
-        };
-        let mut given = self.given.iter();
-        let is_given = given
-            .any(|(_, root)| self::resolved(root).is_ok_and(|root| resolved.starts_with(root)));
-        // Git keeps credentials in its own folder, and others keep theirs beside it.
-        let is_hidden = |step: &OsStr| step.as_encoded_bytes().starts_with(b".");
-        if !is_given && rest.iter().any(is_hidden) {
-            let message = "it is hidden, and outside of the folder that is given";
-            return Err(io::Error::other(message));
-        }
-        Ok(resolved)
-    }
-}
-
-/// Returns a path without links. An empty one is the working directory.
-fn resolved(path: &Path) -> io::Result<PathBuf> {
-    let here = Path::new(".");
-    fs::canonicalize(if path.as_os_str().is_empty() {
-        here
-    } else {
-        path
-    })
-}
-
-/// Returns the Git work tree around a folder, and the path of the folder in it. A home folder is none: it has more than
-/// what belongs to a project.
-pub(super) fn work_tree(folder: &Path) -> Option<(PathBuf, String)> {
-    let folder = resolved(folder).ok()?;
-    let home = env::var_os("HOME").and_then(|home| resolved(Path::new(&home)).ok());
-    let mut outer = folder.ancestors();
-    let tree = outer.find(|it| it.join(".git").exists())?;
-    if tree.parent().is_none() || home.is_some_and(|home| home == tree) {
-        return None;
-    }
-    let inside = folder.strip_prefix(tree).ok()?;
-    let steps: Option<Vec<&str>> = inside.iter().map(OsStr::to_str).collect();
-    Some((tree.to_path_buf(), steps?.join("/")))
-}
-
-impl Files for Below {
-    fn names(&self, folder: &str) -> Vec<String> {
-        let Ok(path) = self.inside(folder) else {
-            return Vec::new();
-        };
-        let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
-        names.sort();
-        names
-    }
-
-    fn text(&self, path: &str) -> Result<SourceText, String> {
-        let read = || {
-            let resolved = self.inside(path)?;
-            if !fs::metadata(&resolved)?.is_file() {
-                return Err(io::Error::other("it is not a regular file"));
-            }
-            bytes(fs::File::open(&resolved)?, 0, LARGEST_READ)
-        };
-        let bytes = read().map_err(|error: io::Error| error.to_string())?;
-        let text = decode(&self.named(path).display().to_string(), &bytes);
-        text.map_err(|problem| problem.message.to_string())
-    }
 }
 
 /// Decodes bytes as UTF-8 text.

@@ -753,7 +753,122 @@ fn modules_that_call_each_other_end() {
     let (a, b) = (call("b"), call("a"));
     let (documents, said) = expanded(&[("a/main.tf", &a), ("b/main.tf", &b)], &[], &[]);
     assert!(documents.is_empty());
-    assert!(said[0].contains("ModulesNotRead"), "{said:?}");
+    assert!(
+        said.iter().any(|it| it.contains("ModulesNotRead")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn parts_of_a_variable_are_named_as_the_variable() {
+    let text = "variable \"settings\" {\n  type = object({ image = string, count = number })\n}\nresource \"aws_ecs_task_definition\" \"t\" {\n  family = \"t\"\n  container_definitions = jsonencode([{ name = \"t\", image = var.settings.image }])\n}\n";
+    let (documents, said) = expanded(&[("main.tf", text)], &[], &[]);
+    assert!(
+        documents[0].contains("${var.settings.image}"),
+        "{documents:?}"
+    );
+    assert_eq!(
+        said,
+        [
+            "main.tf: ParametersNotGiven: no value is given for settings, so placeholders stand for them"
+        ]
+    );
+}
+
+#[test]
+fn a_text_that_would_be_cut_is_one_placeholder() {
+    let text = "variable \"name\" {}\nresource \"aws_ecs_service\" \"s\" {\n  name = replace(\"${var.name}-x\", \"name\", \"\")\n  task_definition = \"t\"\n}\n";
+    let (documents, _) = expanded(&[("main.tf", text)], &[], &[]);
+    assert!(
+        documents[0].contains("ServiceName:\"${aws_ecs_service.s.name}\""),
+        "{documents:?}"
+    );
+}
+
+#[test]
+fn modules_of_registries_have_outputs() {
+    let text = r#"
+module "cluster" {
+  source       = "terraform-aws-modules/ecs/aws//modules/cluster"
+  version      = "~> 6.0"
+  cluster_name = "shop"
+}
+module "web" {
+  source                = "terraform-aws-modules/ecs/aws//modules/service"
+  version               = "~> 6.0"
+  name                  = "web"
+  cluster_arn           = module.cluster.arn
+  container_definitions = { web = { image = "nginx" } }
+}
+resource "aws_ecs_service" "again" {
+  name            = "${module.web.name}-again"
+  cluster         = module.cluster.id
+  task_definition = module.web.task_definition_arn
+}
+"#;
+    let (documents, said) = expanded(&[("main.tf", text)], &[], &[]);
+    let again = documents.iter().find(|it| it.contains("again")).unwrap();
+    for part in [
+        "ServiceName:\"web-again\"",
+        "Cluster:\"shop\"",
+        "TaskDefinition:\"web\"",
+    ] {
+        assert!(again.contains(part), "{again}");
+    }
+    let target = documents.iter().find(|it| it.contains("ScalableTarget"));
+    assert!(target.unwrap().contains("service/shop/web"), "{target:?}");
+    let errors = said
+        .iter()
+        .filter(|it| it.contains("ExpressionNotEvaluated"));
+    assert_eq!(errors.count(), 0, "{said:?}");
+}
+
+#[test]
+fn inputs_of_modules_that_are_not_known_are_named() {
+    let call = |inputs: &str| {
+        format!(
+            "module \"m\" {{\n  source = \"terraform-aws-modules/ecs/aws//modules/service\"\n  name = \"m\"\n{inputs}\n}}\n"
+        )
+    };
+    for (inputs, expected) in [
+        (
+            "  nmae = 1\n  deisred_count = 2",
+            "module.m has inputs that are not read: deisred_count, nmae",
+        ),
+        (
+            "  container_definitions = { web = { image = \"x\", port = 80 } }",
+            "module.m.module.container_definition[\"web\"] has inputs that are not read: port",
+        ),
+        (
+            "  version = \"~> 12.1\"",
+            "module.m asks for version 12, which is not known, and is read as version 7",
+        ),
+    ] {
+        let (_, said) = expanded(&[("main.tf", &call(inputs))], &[], &[]);
+        assert!(
+            said.iter().any(|it| it.ends_with(expected)),
+            "{expected}: {said:?}"
+        );
+    }
+    let none = "  vpc_id = \"vpc-1\"\n  security_group_rules = {}\n  tags = {}\n  container_definitions = { web = { image = \"x\", portMappings = [], port_mappings = [] } }";
+    let (_, said) = expanded(&[("main.tf", &call(none))], &[], &[]);
+    assert!(said.iter().all(|it| !it.contains("not read:")), "{said:?}");
+}
+
+#[test]
+fn values_in_json_are_those_of_the_native_syntax() {
+    let native = "resource \"aws_ecs_service\" \"s\" {\n  name = \"s-${local.a}\"\n  task_definition = \"t\"\n  load_balancer {\n    container_port = 80\n  }\n}\nlocals {\n  a = 1 + 2\n}\n";
+    let json = r#"{"resource": {"aws_ecs_service": {"s": {"name": "s-${local.a}", "task_definition": "t", "load_balancer": {"container_port": 80}}}}, "locals": {"a": "${1 + 2}"}}"#;
+    let native = expanded(&[("main.tf", native)], &[], &[]);
+    let json = expanded(&[("main.tf.json", json)], &[], &[]);
+    assert_eq!(native.0, json.0);
+    assert_eq!(json.1, [""; 0]);
+    let (_, said) = expanded(
+        &[("main.tf.json", "{\"locals\": {\"a\": \"${\"}}")],
+        &[],
+        &[],
+    );
+    assert_eq!(said, [""; 0]);
 }
 
 proptest::proptest! {

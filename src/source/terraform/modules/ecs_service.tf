@@ -10,14 +10,14 @@ locals {
     "*_iam_role_statements",
     "*_iam_role_tags",
     "create_iam_role",
-    "create_infrastructure_iam_role",
     "create_task_exec_policy",
     "disable_v7_default_name_description",
     "force_delete",
     "force_new_deployment",
     "iam_role_*",
     "ignore_task_definition_changes",
-    "infrastructure_iam_role_*",
+    "infrastructure_iam_role_statements",
+    "infrastructure_iam_role_use_name_prefix",
     "region",
     "security_group_*",
     "sigint_rollback",
@@ -163,7 +163,11 @@ variable "desired_count" {
 }
 variable "enable_ecs_managed_tags" { default = true }
 variable "enable_execute_command" { default = false }
+variable "create_infrastructure_iam_role" { default = true }
 variable "health_check_grace_period_seconds" {}
+variable "infrastructure_iam_role_arn" {}
+variable "infrastructure_iam_role_name" {}
+variable "infrastructure_iam_role_path" {}
 variable "launch_type" { default = "FARGATE" }
 variable "load_balancer" { default = {} }
 variable "ordered_placement_strategy" { default = {} }
@@ -186,6 +190,11 @@ locals {
   is_counted  = !local.is_daemon && !local.is_external
   has_service = var.create && var.create_service
   strategy    = [for it in var.capacity_provider_strategy : it]
+}
+
+# The role that makes the volumes of tasks
+resource "aws_iam_role" "infrastructure_iam_role" {
+  count = local.has_service && var.create_infrastructure_iam_role && var.volume_configuration != null ? 1 : 0
 }
 
 resource "aws_security_group" "this" {
@@ -219,8 +228,14 @@ resource "aws_ecs_service" "this" {
   service_registries                 = var.service_registries
   tags                               = merge(var.tags, var.service_tags)
   task_definition                    = local.has_definition ? aws_ecs_task_definition.this[0].arn : var.task_definition_arn
-  volume_configuration               = var.volume_configuration[*]
   vpc_lattice_configurations         = var.vpc_lattice_configurations[*]
+
+  volume_configuration = [for it in var.volume_configuration[*] : merge(it, {
+    managed_ebs_volume = merge(
+      { role_arn = var.create_infrastructure_iam_role ? aws_iam_role.infrastructure_iam_role[0].arn : var.infrastructure_iam_role_arn },
+      lookup(it, "managed_ebs_volume", {}),
+    )
+  })]
 
   network_configuration = [for mode in [var.network_mode] : {
     assign_public_ip = var.assign_public_ip
@@ -304,6 +319,8 @@ resource "aws_appautoscaling_scheduled_action" "this" {
 }
 
 output "id" { value = one(aws_ecs_service.this[*].id) }
+output "infrastructure_iam_role_arn" { value = one(aws_iam_role.infrastructure_iam_role[*].arn) }
+output "infrastructure_iam_role_name" { value = one(aws_iam_role.infrastructure_iam_role[*].name) }
 output "name" { value = one(aws_ecs_service.this[*].name) }
 output "container_definitions" { value = module.container_definition }
 output "task_definition_arn" { value = local.has_definition ? aws_ecs_task_definition.this[0].arn : var.task_definition_arn }
