@@ -122,7 +122,8 @@ impl<'m> Evaluator<'m> {
             .filter(|input| !called.takes(input))
             .collect();
         if !unread.is_empty() {
-            let names = Vec::from_iter(unread).join(", ");
+            let names: Vec<&str> = unread.into_iter().collect();
+            let names = names.join(", ");
             self.say(here, Message::ModuleInputsNotRead { name, names });
         }
         Ok(())
