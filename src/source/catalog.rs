@@ -81,7 +81,8 @@ impl Catalog {
         let catalog = Self::of_origins(origins, values, unread, problems);
         for folder in &catalog.skipped.folders {
             if let Some(path) = paths.get(*folder) {
-                problems(Problem::empty_folder(path));
+                let unread = catalog.skipped.unread.get(folder).cloned();
+                problems(unread.unwrap_or_else(|| Problem::empty_folder(path)));
             }
         }
         catalog

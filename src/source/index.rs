@@ -1,6 +1,6 @@
 //! What one file of the input consists of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     entry::Entry,
@@ -21,6 +21,8 @@ pub(super) struct Skipped {
     pub(super) files: usize,
     /// The folders in which there are no other files, by their numbers.
     pub(super) folders: BTreeSet<usize>,
+    /// Why nothing is converted of those whose configurations have modules that are not read.
+    pub(super) unread: BTreeMap<usize, Problem>,
     /// The other folders.
     useful: BTreeSet<usize>,
 }
@@ -36,6 +38,10 @@ impl Skipped {
             self.folders.remove(&folder);
         } else if !self.useful.contains(&folder) {
             self.folders.insert(folder);
+        }
+        if let Some(problem) = &indexed.unread {
+            let first = self.unread.entry(folder);
+            first.or_insert_with(|| problem.clone());
         }
     }
 }
@@ -53,6 +59,8 @@ pub(super) struct Indexed {
     pub(super) folder: Option<usize>,
     /// Whether it is a file of a folder and no ECS document.
     pub(super) is_skipped: bool,
+    /// Why nothing of it is converted, if it has modules that are not read.
+    pub(super) unread: Option<Problem>,
     /// Whether it has something that is not known, such as a document that cannot be read.
     pub(super) is_incomplete: bool,
     /// The names of placeholders to be filled that it has.
@@ -100,6 +108,11 @@ impl Indexed {
 
     /// Makes a note of the problems of a file that was only found in a folder, or adds how to leave it out.
     fn explain(&mut self, is_foreign: bool) {
+        let is_unread = |it: &Problem| matches!(it.message, Message::ModulesNotRead { .. });
+        if is_foreign && self.problems.iter().any(is_unread) {
+            let is_nothing = |it: &&Problem| matches!(it.message, Message::NothingToConvert { .. });
+            self.unread = self.problems.iter().find(is_nothing).cloned();
+        }
         for problem in &mut self.problems {
             match &mut problem.message {
                 // It says why nothing is found.
@@ -126,10 +139,8 @@ impl Indexed {
         }
         if is_foreign {
             let mut is_first = true;
-            self.problems.retain(|problem| {
-                let is_reason = matches!(problem.message, Message::ModulesNotRead { .. });
-                is_reason || std::mem::take(&mut is_first)
-            });
+            self.problems
+                .retain(|it| is_unread(it) || std::mem::take(&mut is_first));
             self.is_skipped = true;
         }
     }

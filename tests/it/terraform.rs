@@ -38,7 +38,7 @@ fn tree(name: &str, more: &[(&str, &str)]) -> Folder {
 }
 
 fn convert(folder: &Path, arguments: &[&str]) -> Run {
-    let all = ["convert", "--diagnostics", "concise"];
+    let all = ["convert", "--verbose", "--diagnostics", "concise"];
     run(folder, all.iter().chain(arguments))
 }
 
@@ -90,11 +90,7 @@ fn a_folder_without_a_work_tree_is_the_border() {
     fs::remove_dir_all(&outside).expect("the folder can be removed");
     assert_eq!(run.status, Some(1), "{}", run.stderr);
     assert!(run.stderr.contains("[ModulesNotRead]"), "{}", run.stderr);
-    assert!(
-        run.stderr.contains("[FolderWithoutDocuments]"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("[NothingToConvert]"), "{}", run.stderr);
     assert_eq!(run.stdout, "");
 }
 
@@ -148,6 +144,7 @@ fn nothing_outside_of_the_work_tree_is_read_and_nothing_hidden_in_it() {
 const PLAIN: &str = r#"
 resource "aws_ecs_task_definition" "web" {
   family                   = "web"
+  execution_role_arn       = "arn:aws:iam::123456789012:role/execution"
   cpu                      = 512
   memory                   = 1024
   network_mode             = "awsvpc"
@@ -245,6 +242,7 @@ module "web" {
   create_security_group     = false
   create_task_exec_iam_role = false
   create_tasks_iam_role     = false
+  task_exec_iam_role_arn    = "arn:aws:iam::123456789012:role/execution"
   security_group_ids        = ["sg-0123456789abcdef0"]
   subnet_ids                = ["subnet-0123456789abcdef0"]
 }

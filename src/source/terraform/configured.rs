@@ -59,6 +59,9 @@ fn of_outcome<'a>(outcome: &Outcome, name: &str, values: &Values) -> Expanded<'a
     let is_first = outcome.is_first(name, |it| is_known(&it.type_));
     unread.retain(|type_, _| is_known(type_));
     if is_first {
+        for variable in &outcome.not_given {
+            plan.open(variable);
+        }
         for resource in made.iter().filter(|it| !is_known(&it.type_)) {
             *unread.entry(resource.type_.clone()).or_default() += 1;
         }

@@ -203,6 +203,9 @@ impl Evaluator<'_> {
                 Trees::known(Value::Unresolved(Box::new(message)), span)
             }
             Kind::Unknown(unknown) => {
+                let names = unknown.addresses.iter();
+                let names = names.filter(|it| it.starts_with("var."));
+                self.not_given.extend(names.cloned());
                 if let Some(address) = task_definition_of(spot.address, &unknown.addresses) {
                     return Ok(open(&[address], span));
                 }

@@ -146,6 +146,8 @@ pub(super) struct Evaluator<'m> {
     /// The names by which values may be given.
     pub(super) names: BTreeSet<String>,
     pub(super) unread_modules: BTreeSet<String>,
+    /// The variables of the root without a value that arguments depend on.
+    pub(super) not_given: BTreeSet<String>,
     /// The names of the files that functions have read.
     pub(super) read: BTreeSet<String>,
     /// The values of variables that are sensitive.
@@ -177,6 +179,7 @@ impl<'m> Evaluator<'m> {
             opened: BTreeSet::new(),
             names: BTreeSet::new(),
             unread_modules: BTreeSet::new(),
+            not_given: BTreeSet::new(),
             read: BTreeSet::new(),
             secrets: BTreeSet::new(),
         }

@@ -76,6 +76,8 @@ pub(super) struct Outcome {
     pub(super) opened: BTreeSet<String>,
     /// The names by which values may be given.
     pub(super) names: BTreeSet<String>,
+    /// The variables of the root without a value that arguments depend on.
+    pub(super) not_given: BTreeSet<String>,
     /// The names of the files that functions have read.
     read: BTreeSet<String>,
 }
@@ -178,6 +180,7 @@ impl Evaluator<'_> {
         self.make(&is_converted, &is_input, &mut resources);
         // Nothing is said of what is not converted.
         let said = self.findings.len();
+        let not_given = self.not_given.clone();
         self.make(&|type_| !is_converted(type_), &is_input, &mut resources);
         self.findings.truncate(said);
         let unread: Vec<String> = std::mem::take(&mut self.unread_modules)
@@ -219,6 +222,7 @@ impl Evaluator<'_> {
             findings,
             opened: self.opened,
             names: self.names,
+            not_given,
             read: self.read,
         }
     }

@@ -837,7 +837,7 @@ fn inputs_of_modules_that_are_not_known_are_named() {
         ),
         (
             "  container_definitions = { web = { image = \"x\", port = 80 } }",
-            "module.m.module.container_definition[\"web\"] has inputs that are not read: port",
+            "module.m.module.container_definition has inputs that are not read: port",
         ),
         (
             "  version = \"~> 12.1\"",
