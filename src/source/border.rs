@@ -112,6 +112,11 @@ pub(super) fn work_tree(folder: &Path) -> Option<(PathBuf, String)> {
 }
 
 impl Files for Below {
+    fn absolute(&self, folder: &str) -> Option<String> {
+        let path = self.inside(folder).ok()?;
+        path.to_str().map(str::to_owned)
+    }
+
     fn names(&self, folder: &str) -> Vec<String> {
         let Ok(path) = self.inside(folder) else {
             return Vec::new();

@@ -184,7 +184,12 @@ fn add_name(properties: &mut Node<'_>, kind: &Type, resource: &Resource<'_, '_>)
 fn add_count(properties: &mut Node<'_>, resource: &Resource<'_, '_>) {
     let strategy = properties.get("SchedulingStrategy").and_then(Node::text);
     if strategy != Some("DAEMON") {
-        add_default(properties, "DesiredCount", Value::Number("0".into()), resource);
+        add_default(
+            properties,
+            "DesiredCount",
+            Value::Number("0".into()),
+            resource,
+        );
     }
 }
 

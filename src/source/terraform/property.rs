@@ -96,6 +96,10 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                     self.unread.push(at);
                 }
                 _ if is_answer => {}
+                // No pod depends on them, so that a variable without a value is no reason to stop.
+                Some(_) if argument.is_unknown() && matches!(name, "tags" | "tags_all") => {
+                    self.unread.push(at);
+                }
                 Some((place, expected)) => {
                     if path.is_empty() {
                         self.plan.reveal(self.resource, name);

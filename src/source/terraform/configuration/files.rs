@@ -16,6 +16,12 @@ pub(in crate::source) trait Files: fmt::Debug + Send + Sync {
     ///
     /// Why it is not read.
     fn text(&self, path: &str) -> Result<SourceText, String>;
+
+    /// Returns the absolute path of a folder, if it has one.
+    fn absolute(&self, folder: &str) -> Option<String> {
+        let _in_memory = folder;
+        None
+    }
 }
 
 /// Texts in memory, by their paths.

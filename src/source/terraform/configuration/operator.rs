@@ -111,14 +111,17 @@ impl Evaluator<'_> {
 }
 
 impl Evaluator<'_> {
-    /// Whether a value that is not known is surely not null: a text, or a variable that has to be given.
+    /// Whether a value that is not known is not null: a text, a variable that has to be given, or what a resource or a
+    /// data source has, because nobody refers to what is never there.
     fn is_given(&self, val: &Val) -> bool {
         match &val.kind {
             Kind::Text(_) => self.addresses(val).is_some(),
             Kind::Unknown(unknown) if unknown.is_direct => {
                 let address = unknown.addresses.first();
-                let name = address.and_then(|it| it.rsplit_once("var."));
-                name.is_some_and(|(_, name)| !name.contains(['.', '[']))
+                address.is_some_and(|it| match it.rsplit_once("var.") {
+                    Some((_, name)) => !name.contains(['.', '[']),
+                    None => true,
+                })
             }
             _ => false,
         }

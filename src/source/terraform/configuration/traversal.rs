@@ -120,6 +120,8 @@ impl Evaluator<'_> {
         let own = self.module(module).map_or(root, |it| &*it.path);
         match name {
             "module" => relative(root, own),
+            // Its last part is often a name.
+            "cwd" => self.files.absolute(root).unwrap_or_else(|| ".".to_owned()),
             _ => ".".to_owned(),
         }
     }

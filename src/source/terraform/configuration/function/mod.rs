@@ -111,6 +111,22 @@ impl Arguments<'_> {
         found.ok_or_else(|| Failure::new(format!("{} takes more arguments", self.name)))
     }
 
+    /// Returns the arguments with the text of each resource that is known by its name: the ARN of a cluster, which
+    /// modules take apart.
+    pub(super) fn with_known_texts(&self) -> Self {
+        let known = self.all.iter().map(|value| match &value.kind {
+            Kind::Unknown(unknown) if unknown.is_direct => match &unknown.known {
+                Some(text) => Val::of_text(text.clone(), value.place),
+                None => value.clone(),
+            },
+            _ => value.clone(),
+        });
+        Self {
+            all: known.collect(),
+            ..*self
+        }
+    }
+
     pub(super) fn text(&self, index: usize) -> Result<String, Failure> {
         let text = self.get(index)?.scalar();
         text.ok_or_else(|| self.wrong(index, "a string"))

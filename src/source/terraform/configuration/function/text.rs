@@ -27,7 +27,7 @@ impl Evaluator<'_> {
                 own(0)?.trim_matches(set.as_slice()).to_owned()
             }
             "trimspace" | "trimprefix" | "trimsuffix" | "replace" | "split" => {
-                return self.of_open_text(arguments).map(Some);
+                return self.of_open_text(&arguments.with_known_texts()).map(Some);
             }
             "substr" => substring(arguments)?,
             "indent" => own(1)?.replace('\n', &format!("\n{}", spaces(arguments.index(0)?)?)),
