@@ -297,6 +297,7 @@ reasons! {
         MultipleBases => "only one capacity provider can have a base", "set base on one of them";
         MultipleVolumeSources { name } => "volume {name} has more than one source", "keep one of its sources, and make volumes of the others";
         NamedUserUnsupported { value, option } => "Kubernetes needs numeric IDs, and the ID of {value} is not known", "pass --user {option}, or replace the name by its number in the image";
+        NestedStackFailed { name, why } => "nested stack {name} is not converted: {why}", "correct the template that it has";
         NeuronAllUnsupported => "Neuron devices are requested by number, not by ALL", "list the devices in linuxParameters.devices instead: /dev/neuron0 and so on";
         NoEssentialContainer => "at least one container must be essential", "remove essential: false from the main container";
         NotAnEcsMetric { value } => "{value} is not a metric of ECS services", "use ECSServiceAverageCPUUtilization, ECSServiceAverageMemoryUtilization or ALBRequestCountPerTarget";
@@ -452,6 +453,7 @@ reasons! {
         EventsNeedQueue { what } => "the operator knows the events of ECS, and not those of {what}", "let a rule in AWS send them to a queue of SQS, and name it in settings.eventQueue of the chart; or read that queue with an EcsPipe";
         ExecutionRoleNotUsedForImagePull { image, role } => "{image} is pulled with {role}, not with the execution role", "allow that role to pull from the repository";
         ExternalLaunchTypeIsAnyNode => "EXTERNAL tasks run on any node of the cluster", "restrict them with placementConstraints if they need certain machines";
+        FamilyShared { family, outcomes } => "several task definitions have the family {family}, which is one object here: {outcomes}", "give each a family of its own";
         FargateProfileNeeded { ns, label } => "only a Fargate profile that selects the namespace {ns} and the label {label} runs the pods on Fargate; without one they run on nodes or stay Pending", "create a Fargate profile with this selector";
         FargateSpotIsKarpenterSpot => "FARGATE_SPOT tasks run on Karpenter Spot nodes, because EKS Fargate has no Spot capacity", "install Karpenter with a NodePool for Spot";
         FilesLeft { names } => "the folder contains files that this run did not write: {names}", "remove those that an earlier run left: kubectl apply would apply them again";
@@ -483,6 +485,7 @@ reasons! {
         LoadBalancerChecksRoot { what } => "the load balancer asks for / by itself, and the service is checked by {what}", "answer / with 200, or set the annotation alb.ingress.kubernetes.io/healthcheck-path of the Ingress";
         LoadBalancerMustReachTargets { ports, group } => "the load balancer must reach {ports} in the security group {group}, and a TargetGroupBinding opens nothing", "allow them from the security group of the load balancer; the rules that ECS needed name other ports or groups";
         LogDriverNotEnforced { value } => "log driver {value} is only recorded: the logs stay on the node, where kubectl logs reads them", "install a log agent that ships them";
+        MacrosNotRun { names } => "macros change the template before CloudFormation reads it, and are not run: {names}", "give what aws cloudformation get-template --template-stage Processed prints";
         ManagedStorageKeyUnused => "the keys of the cluster encrypt no volume and no disk here", "set managedEBSVolume.kmsKeyId in volumeConfigurations of services and tasks, and encrypt the disks of nodes in their launch template or node class";
         ManifestFieldNotRead { fields, advice } => "not translated: {fields}", "{advice}";
         ManifestValuesOpen { names } => "the file does not say {names}, so placeholders stand for them", "give each with --set NAME=VALUE";
@@ -493,6 +496,7 @@ reasons! {
         MountOptionsIgnored { options } => "mount options {options} cannot be set, and the defaults of the node apply", "remove them, or mount a CSI volume that takes options";
         MountTargetMustAdmit { group } => "the mount targets of the file system must admit {group} on TCP 2049, because the task's own security groups do not mount it", "allow it in the security groups of the mount targets; otherwise pods stay in ContainerCreating";
         NamespaceReplaced { value, ns } => "namespace {value} of this resource is replaced by {ns}", "pass --namespace {value}, and convert the resources of each namespace by themselves";
+        NestedStackNotRead { name, why } => "the template of nested stack {name} is not read: {why}", "name the folder that has the templates, or convert that template by itself";
         NetworkNoneIsNetworkPolicy => "network mode none is enforced by a NetworkPolicy, which only some CNI plugins enforce", "check that the CNI plugin of the cluster enforces NetworkPolicy";
         NeuronDevicesByCount => "the Neuron device plugin chooses the devices: only their number is kept", "do not rely on certain device paths";
         NewestRevisionFollowed { value, family } => "revisions start over in the cluster, so the newest revision of {family} is followed instead of {value}", "to pin a revision, write the number that the cluster gives it: {family}:1 is the first";
@@ -599,6 +603,7 @@ reasons! {
         CapacityProviderTagsIgnored => "tags of a capacity provider have no meaning here", "tag instances in the class of the nodes; label the EcsCapacityProvider instead";
         ClientTokenUnused => "the name of the object makes requests idempotent", "";
         ClusterIsNamespace => "the namespace takes the place of the ECS cluster", "";
+        ClusterStrategyUsed { name, cluster } => "service {name} runs by the default capacity provider strategy of cluster {cluster}", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
         ContainerInsightsIgnored => "the operator does not configure Container Insights", "install the CloudWatch add-on";
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";
@@ -628,6 +633,7 @@ reasons! {
         HealthCheckReportOnly => "ECS only reports the result of this health check, so the container gets no probe", "";
         HpaToleranceDefault => "before Kubernetes 1.35 an autoscaler adds tasks only when a metric is 10 % above its target", "";
         ImageOutsideEcr => "App Runner itself takes only images of ECR and ECR Public", "";
+        ImportsOfTemplates { names } => "what other templates export is taken from them: {names}", "";
         InfrastructureRoleUnused => "controllers in the cluster use their own role", "";
         InitContainerRetriedInPlace { name } => "the kubelet retries {name} in the same pod when it fails; ECS starts a new task", "";
         InitProcessNotNeeded => "initProcessEnabled has no effect in the process namespace of the host", "";
@@ -660,6 +666,7 @@ reasons! {
         ReferenceIdNoted => "referenceId is kept in an annotation of the pods", "";
         ReplicasLeftToAutoscaler { begin } => "replicas is not written, so that applying the Deployment again does not reset the count of the autoscaler", "the first apply starts {begin}";
         ResourcesNotRead { what, types } => "the {what} also makes what is not converted: {types}", "";
+        RolePoliciesStay { role, policies } => "task role {role} has policies that stay in AWS with it: {policies}", "give them also to a role that you make for the pods";
         RuleTagsUnused => "the tags of a rule are not those of its tasks", "";
         ScalableTargetTagsIgnored => "tags of a scalable target have no meaning in Kubernetes", "";
         ScalingStepsUnused => "nodes are added as tasks need them, without steps or a warm-up", "";
@@ -677,6 +684,7 @@ reasons! {
         TaskDefinitionAssumed { name } => "no task definition is named, so {name} is run, the only one given", "give taskDefinition";
         TaskDefinitionUnused { name, used } => "{name} is not converted, because {used} is the one that runs", "";
         TaskSizeIgnoredOnWindows => "the task size has no effect on Windows, as in ECS", "";
+        TemplateNested { names } => "the template is read with the parameters that these nested stacks pass: {names}", "";
         TerminatingPodsNotCounted => "terminating pods do not count toward maximumPercent", "";
         VolumeLabelsIgnored => "labels of a Docker volume have no object to be on", "";
     }

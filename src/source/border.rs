@@ -33,6 +33,12 @@ impl Below {
         Self { border, given }
     }
 
+    /// Returns what is below one folder alone.
+    pub(super) fn folder(folder: PathBuf) -> Self {
+        let given = vec![(String::new(), folder.clone())];
+        Self::new(folder, given)
+    }
+
     /// Returns the folder that is given around a path, and the rest of the path.
     fn around<'s>(&'s self, path: &'s str) -> Option<(&'s Path, &'s str)> {
         let inside = self.given.iter().filter_map(|(prefix, root)| {

@@ -70,6 +70,7 @@ impl Catalog {
         let mut values = values.into();
         values.deployments = configurations.deployments();
         add_named(&mut origins, &values.deployments);
+        values.templates = configurations.templates();
         values.configurations = configurations.found();
         // What a configuration reads is converted where it is read, unless it is named.
         let parts = values.configurations.files_read(&values);
@@ -97,6 +98,7 @@ impl Catalog {
         let texts: Vec<SourceText> = texts.into_iter().collect();
         let mut values = values.into();
         values.deployments = configured::deployments_of_texts(&texts);
+        values.templates = configured::templates_of_texts(&texts);
         values.configurations = configured::of_texts(&texts);
         let origins = texts.into_iter();
         let origins = origins.map(|text| Origin::Memory(Box::new(text)));

@@ -1,5 +1,6 @@
 //! Finds the files of the input that belong together: the configurations of Terraform, each of which is made of several,
-//! and what ecspresso deploys, whose names are in a file of their own.
+//! the templates of CloudFormation, which nest each other, and what ecspresso deploys, whose names are in a file of their
+//! own.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,8 +10,9 @@ use std::{
 
 use super::{
     border::{Below, work_tree},
+    cloud_formation::{Folder, Templates},
     ecspresso::{Deployments, is_configuration},
-    terraform::configuration::{self, Configurations, Texts, is_source, join, split},
+    terraform::configuration::{self, Configurations, Files, Texts, is_source, join, split},
     text::SourceText,
 };
 
@@ -22,6 +24,8 @@ pub(super) struct Given {
     inputs: BTreeSet<String>,
     /// The configurations of ecspresso, by the folders that were given, and below them.
     deployments: BTreeMap<PathBuf, BTreeSet<String>>,
+    /// The files that may be templates, by the folders that were given.
+    templates: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
 
 /// The folders that are given below one border.
@@ -49,17 +53,35 @@ impl Given {
             let folders = self.folders.entry(root.to_path_buf()).or_default();
             folders.insert(below(outer));
             self.inputs.insert(name);
-        } else if is_configuration(&name) {
+            return;
+        }
+        if is_configuration(&name) {
             let paths = self.deployments.entry(root.to_path_buf()).or_default();
             paths.insert(below(path));
         }
+        let templates = self.templates.entry(root.to_path_buf()).or_default();
+        templates.insert(path.to_path_buf());
+    }
+
+    /// Returns the templates among these files.
+    pub(super) fn templates(&mut self) -> Arc<Templates> {
+        let given = std::mem::take(&mut self.templates).into_iter();
+        let folders = given.flat_map(|(root, paths)| {
+            let names = paths.iter().filter_map(|path| {
+                let inside = path.strip_prefix(&root).ok()?;
+                let inside = inside.to_string_lossy().replace('\\', "/");
+                Some((path.display().to_string(), inside))
+            });
+            by_prefix(names, &(Arc::new(Below::folder(root.clone())) as Arc<dyn Files>))
+        });
+        Arc::new(Templates::new(folders.collect()))
     }
 
     /// Returns what the configurations of ecspresso among these files say.
     pub(super) fn deployments(&self) -> Arc<Deployments> {
         let mut deployments = Deployments::default();
         for (root, paths) in &self.deployments {
-            let files = Below::new(root.clone(), vec![(String::new(), root.clone())]);
+            let files = Below::folder(root.clone());
             let called = |path: &str| root.join(path).display().to_string();
             for path in paths {
                 deployments.add(path, &files, &called);
@@ -88,15 +110,47 @@ impl Given {
     }
 }
 
+/// Returns folders of files by what their names begin with, before their paths.
+fn by_prefix(names: impl Iterator<Item = (String, String)>, files: &Arc<dyn Files>) -> Vec<Folder> {
+    let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, path) in names {
+        if let Some(prefix) = name.strip_suffix(&path) {
+            folders.entry(prefix.to_owned()).or_default().insert(path);
+        }
+    }
+    let folders = folders.into_iter().map(|(prefix, inputs)| Folder {
+        files: Arc::clone(files),
+        prefix,
+        inputs,
+    });
+    folders.collect()
+}
+
+/// Returns texts in memory by their paths below the folder that they are all in.
+fn by_path<'t>(texts: impl Iterator<Item = &'t SourceText>) -> BTreeMap<String, SourceText> {
+    let named = texts.filter_map(|text| {
+        let path = join("", text.name().trim_start_matches('/'))?;
+        Some((path, text.clone()))
+    });
+    named.collect()
+}
+
+/// Returns the templates among texts in memory, which are all below one folder.
+pub(super) fn templates_of_texts(texts: &[SourceText]) -> Arc<Templates> {
+    let named = by_path(texts.iter().filter(|text| !is_source(text.name())));
+    let names = named.iter();
+    let names: Vec<(String, String)> = names
+        .map(|(path, text)| (text.name().to_owned(), path.clone()))
+        .collect();
+    let files: Arc<dyn Files> = Arc::new(Texts(named));
+    Arc::new(Templates::new(by_prefix(names.into_iter(), &files)))
+}
+
 /// Returns what the configurations of ecspresso among texts in memory say, which are all below one folder.
 pub(super) fn deployments_of_texts(texts: &[SourceText]) -> Arc<Deployments> {
     let mut deployments = Deployments::default();
     if texts.iter().any(|text| is_configuration(text.name())) {
-        let named = texts.iter().filter_map(|text| {
-            let path = join("", text.name().trim_start_matches('/'))?;
-            Some((path, text.clone()))
-        });
-        let files = Texts(named.collect());
+        let files = Texts(by_path(texts.iter()));
         let called = |path: &str| match files.0.get(path) {
             Some(text) => text.name().to_owned(),
             None => path.to_owned(),
@@ -113,11 +167,7 @@ pub(super) fn of_texts(texts: &[SourceText]) -> Arc<Configurations> {
     if !texts.iter().any(|text| is_source(text.name())) {
         return Arc::default();
     }
-    let path = |text: &SourceText| join("", text.name().trim_start_matches('/'));
-    let named = texts
-        .iter()
-        .filter_map(|text| Some((path(text)?, text.clone())));
-    let named: BTreeMap<String, SourceText> = named.collect();
+    let named = by_path(texts.iter());
     let sources = named.keys().filter(|path| is_source(path));
     let folders = sources.map(|path| split(path).0.to_owned()).collect();
     let inputs = texts.iter().map(|text| text.name().to_owned());

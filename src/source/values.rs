@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    container_list::Images, ecspresso::Deployments, placeholder::Fill,
+    cloud_formation::Templates, container_list::Images, ecspresso::Deployments, placeholder::Fill,
     terraform::configuration::Configurations,
 };
 
@@ -31,6 +31,8 @@ pub struct Values {
     pub partition: Option<String>,
     /// The configurations of Terraform that the input has, which are made of several files.
     pub(crate) configurations: Arc<Configurations>,
+    /// The templates that the input has, which nest and import each other.
+    pub(crate) templates: Arc<Templates>,
     /// What configurations of ecspresso say of the services in other files.
     pub(crate) deployments: Arc<Deployments>,
 }

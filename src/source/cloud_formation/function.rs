@@ -33,6 +33,11 @@ impl Failure {
         Self(Box::new(message))
     }
 
+    /// Returns what there is to say of it.
+    pub(super) fn message(self) -> Message {
+        *self.0
+    }
+
     /// Returns what stands in place of the value.
     pub(super) fn at<'a>(self, span: Span) -> Node<'a> {
         Node {
@@ -91,19 +96,17 @@ pub(super) fn evaluate<'t, 'a>(
         }
         "Fn::ImportValue" => {
             let name = call.only_text()?;
-            let name = call.stack.import(&name);
-            Ok(Some(call.string(name)))
+            Ok(Some(call.stack.import(&name, span)))
         }
-        "Fn::Length" => {
-            let value = call.evaluated(call.argument)?;
-            let length = value.elements().map(<[_]>::len);
-            let length = length.ok_or_else(|| Failure::new("Fn::Length takes a list"))?;
-            let value = Value::Number(length.to_string().into());
-            Ok(Some(Node { value, span }))
-        }
+        "Fn::Length" => call.length().map(Some),
+        "Fn::Cidr" => call.cidr().map(Some),
+        "Fn::GetAZs" => call.zones().map(Some),
         "Fn::ToJsonString" => {
-            let text = to_json(&call.evaluated(call.argument)?);
-            Ok(Some(call.string(text)))
+            let value = call.evaluated(call.argument)?;
+            match unresolved(&value) {
+                Some(why) => Err(Failure::of(why.clone())),
+                None => Ok(Some(call.string(to_json(&value)))),
+            }
         }
         name => Err(Failure::of(Message::IntrinsicFunction {
             name: name.to_owned(),
@@ -112,16 +115,26 @@ pub(super) fn evaluate<'t, 'a>(
     }
 }
 
+/// Returns why a value in another one is not known.
+fn unresolved<'n>(node: &'n Node<'_>) -> Option<&'n Message> {
+    match &node.value {
+        Value::Unresolved(why) => Some(why),
+        Value::List(elements) => elements.iter().find_map(unresolved),
+        Value::Object(members) => members.iter().find_map(|it| unresolved(&it.value)),
+        _ => None,
+    }
+}
+
 /// One use of a function.
-struct Call<'s, 't, 'a> {
-    stack: &'s mut Stack<'t, 'a>,
-    argument: &'t Node<'a>,
+pub(super) struct Call<'s, 't, 'a> {
+    pub(super) stack: &'s mut Stack<'t, 'a>,
+    pub(super) argument: &'t Node<'a>,
     scope: &'s Scope<'a>,
-    span: Span,
+    pub(super) span: Span,
 }
 
 impl<'t, 'a> Call<'_, 't, 'a> {
-    fn string(&self, text: impl Into<Cow<'a, str>>) -> Node<'a> {
+    pub(super) fn string(&self, text: impl Into<Cow<'a, str>>) -> Node<'a> {
         Node {
             value: Value::String(text.into()),
             span: self.span,
@@ -129,7 +142,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
     }
 
     /// Returns a value that is neither `AWS::NoValue` nor unknown.
-    fn evaluated(&mut self, node: &'t Node<'a>) -> Result<Node<'a>, Failure> {
+    pub(super) fn evaluated(&mut self, node: &'t Node<'a>) -> Result<Node<'a>, Failure> {
         let value = self.stack.node(node, self.scope);
         match value {
             Some(Node {
@@ -141,7 +154,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         }
     }
 
-    fn text_of(&mut self, node: &'t Node<'a>) -> Result<String, Failure> {
+    pub(super) fn text_of(&mut self, node: &'t Node<'a>) -> Result<String, Failure> {
         let value = self.evaluated(node)?;
         let text = value.scalar().map(str::to_owned);
         let text = text.ok_or_else(|| {
@@ -184,7 +197,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
     }
 
     /// Returns the only argument, which may stand in a list.
-    fn only_text(&mut self) -> Result<String, Failure> {
+    pub(super) fn only_text(&mut self) -> Result<String, Failure> {
         match self.argument.elements() {
             Some([only]) => self.text_of(only),
             _ => self.text_of(self.argument),
@@ -288,7 +301,11 @@ impl<'t, 'a> Call<'_, 't, 'a> {
             && is_open(only)
         {
             // It stands for a list whose length is not known.
-            let value = Value::String(only.clone());
+            let only = match only.strip_suffix("AvailabilityZones}") {
+                Some("${") => self.zone(&index).into(),
+                _ => only.clone(),
+            };
+            let value = Value::String(only);
             return Ok(Node { value, span: *span });
         }
         let number: Option<usize> = index.parse().ok();
@@ -367,19 +384,8 @@ impl<'t, 'a> Call<'_, 't, 'a> {
     }
 }
 
-impl Stack<'_, '_> {
-    /// Returns the placeholder of what another stack exports.
-    fn import(&mut self, name: &str) -> String {
-        if let Some(value) = self.given(name) {
-            return value.to_owned();
-        }
-        // An export is mostly named after a stack, which may be open itself.
-        self.open(&plain(name), Open::Resource)
-    }
-}
-
 /// Returns a name that a placeholder can have.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let name = name.replace(|c| !plain(c), "_");
     name.trim_matches('_').to_owned()

@@ -7,22 +7,33 @@
 //! Only the resources that are converted are evaluated, and what they refer to, so that a function elsewhere that cannot
 //! be evaluated rejects nothing.
 
+mod carried;
+mod cidr;
+mod cluster;
 mod condition;
 mod dynamic_reference;
+mod export;
+mod family;
 mod for_each;
 mod function;
 mod name;
+mod nested;
 mod parameter;
 mod reference;
 mod resource;
+mod role;
 mod scope;
 mod stack;
 mod sub;
 mod target_group;
+mod templates;
+mod transform;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use self::{resource::Resource, stack::Stack};
+pub(in crate::source) use self::templates::Folder;
+pub(crate) use self::templates::Templates;
+use self::{family::Revision, resource::Resource, stack::Stack, templates::Around};
 use super::{
     expand::{Expanded, counted},
     text::Span,
@@ -60,39 +71,79 @@ pub(super) fn has_functions(node: &Node<'_>) -> bool {
 /// Returns a document that is a part of a template, with its functions evaluated. What they refer to is not there, so
 /// that placeholders stand for it.
 pub(super) fn expand_part<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expanded<'a> {
-    let mut stack = Stack::of_part(root, name, values);
+    let around = Around::default();
+    let mut stack = Stack::of_part(root, name, values, &around);
     let document = stack.node(root, &scope::Scope::default());
     stack.finish(root.span, document.into_iter().collect())
 }
 
-/// Returns the resources of a template that are converted. `name` is that of the file, after which the stack is named.
+/// Returns the resources of a template that are converted. `name` is that of the file, after which the stack is named. One
+/// that others nest gives those of each nested stack.
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expanded<'a> {
-    let mut stack = Stack::new(root, name, values);
+    let index = values.templates.index(values);
+    let place = values.templates.place(name);
+    if let Some(nested) = place.and_then(|place| index.nested(&place, root.span)) {
+        return nested;
+    }
+    let mut stack = Stack::new(root, name, values, &index.around);
+    stack.is_own = values.templates.has_several() && index.exports_of(name);
+    let resources = documents(&mut stack);
+    stack.finish(root.span, resources)
+}
+
+/// Returns the resources of a stack that are converted, also those of nested stacks whose templates are no files of the
+/// input.
+fn documents<'a>(stack: &mut Stack<'_, 'a>) -> Vec<Node<'a>> {
+    transform::say_macros(stack);
+    let revisions = family::revisions(stack);
     let mut resources = Vec::new();
     let mut unread: BTreeMap<String, usize> = BTreeMap::new();
     for resource in &*stack.resources() {
-        if !resource.is_converted(&mut stack) {
+        if nested::is_stack(resource) && nest(stack, resource, &mut resources) {
+            stack.is_own = true;
+        } else if !resource.is_converted(stack) {
             *unread.entry(resource.type_.to_string()).or_default() += 1;
-        } else if let Some(node) = evaluated(&mut stack, resource) {
+        } else if revisions.get(&*resource.id) != Some(&Revision::LeftOut)
+            && let Some(node) = evaluated(stack, resource)
+        {
             resources.push(node);
         }
     }
     if !unread.is_empty() {
         let types = counted(&unread);
-        let message = if resources.is_empty() {
-            Message::NothingToConvert {
-                what: "template".to_owned(),
-                types,
-            }
+        let what = "template".to_owned();
+        let message = if resources.is_empty() && !stack.is_own {
+            Message::NothingToConvert { what, types }
         } else {
-            Message::ResourcesNotRead {
-                what: "template".to_owned(),
-                types,
-            }
+            Message::ResourcesNotRead { what, types }
         };
-        stack.say(root.span, message);
+        stack.say(stack.root.span, message);
     }
-    stack.finish(root.span, resources)
+    resources
+}
+
+/// Adds the documents of a nested stack, unless its template gives them itself. Returns whether its template is at hand.
+fn nest<'t, 'a>(
+    stack: &mut Stack<'t, 'a>,
+    resource: &Resource<'t, 'a>,
+    documents: &mut Vec<Node<'a>>,
+) -> bool {
+    let child = match stack.child(resource) {
+        Ok(Some(child)) => child,
+        Ok(None) => return false,
+        Err(failure) => {
+            stack.say(resource.key_span, failure.message());
+            return true;
+        }
+    };
+    stack.take_names(&child.expanded.names);
+    if !child.is_input {
+        documents.extend(child.documents_at(resource.key_span));
+        for (_, message) in &child.expanded.findings {
+            stack.say(resource.key_span, message.clone());
+        }
+    }
+    true
 }
 
 /// Returns a resource with everything in it evaluated.
@@ -111,7 +162,13 @@ fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> 
     resource.add_name(&mut value, stack);
     if resource.type_ == "AWS::ECS::TaskDefinition" {
         dynamic_reference::move_to_secrets(&mut value, stack);
+        role::say_policies(resource, stack);
     }
+    let is_service = resource.type_ == "AWS::ECS::Service";
+    if is_service {
+        cluster::add_strategy(resource, &mut value, stack);
+    }
+    let metadata = is_service.then(|| target_group::metadata(stack, &value));
     let key_span = properties.map_or(resource.node.span, |member| member.key_span);
     let text = |text: &Cow<'a, str>| Node {
         value: Value::String(text.clone()),
@@ -121,9 +178,7 @@ fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> 
         member("Type", resource.key_span, text(&resource.type_)),
         member("Properties", key_span, value),
     ];
-    if resource.type_ == "AWS::ECS::Service" {
-        members.extend(target_group::metadata(stack, resource));
-    }
+    members.extend(metadata.flatten());
     Some(Node {
         value: Value::Object(members),
         span: resource.node.span,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{
     super::tree::{Member, Node, Value},
+    family::{Revision, revisions},
     function::Failure,
     resource::Resource,
     stack::Stack,
@@ -47,6 +48,9 @@ impl<'t, 'a> Resource<'t, 'a> {
     ///
     /// When it cannot be evaluated.
     pub(super) fn name(&self, stack: &mut Stack<'t, 'a>) -> Result<Option<String>, Failure> {
+        if let Some(name) = self.own_revision(stack) {
+            return Ok(Some(name));
+        }
         if let Some(property) = self.name_property()
             && let Some(name) = self.text(property, stack)?
         {
@@ -63,19 +67,35 @@ impl<'t, 'a> Resource<'t, 'a> {
         let Some(property) = property(&self.type_) else {
             return;
         };
-        if properties.get(property).is_some() {
-            return;
-        }
-        let name = self.made_name(stack);
+        let revision = self.own_revision(stack);
+        let name = match revision {
+            Some(name) => name,
+            None if properties.get(property).is_some() => return,
+            None => self.made_name(stack),
+        };
         if let Value::Object(members) = &mut properties.value {
+            let at = members.iter().position(|it| it.key == property);
+            let known = at.map(|at| members.remove(at));
+            let span = known.map_or(self.key_span, |it| it.value.span);
             members.push(Member {
                 key: property.into(),
                 key_span: self.key_span,
                 value: Node {
                     value: Value::String(name.into()),
-                    span: self.key_span,
+                    span,
                 },
             });
+        }
+    }
+
+    /// Returns the family of a task definition whose own another one keeps.
+    fn own_revision(&self, stack: &mut Stack<'t, 'a>) -> Option<String> {
+        if self.type_ != "AWS::ECS::TaskDefinition" {
+            return None;
+        }
+        match revisions(stack).get(&*self.id)? {
+            Revision::Renamed(name) => Some(name.clone()),
+            Revision::LeftOut => None,
         }
     }
 
@@ -123,7 +143,7 @@ impl<'t, 'a> Resource<'t, 'a> {
     }
 
     /// Returns the logical ID without the hash that the CDK appends to it.
-    fn id_without_hash(&self) -> &str {
+    pub(super) fn id_without_hash(&self) -> &str {
         let is_of_cdk = self
             .node
             .get("Metadata")
@@ -169,7 +189,7 @@ fn services(stack: &mut Stack<'_, '_>) -> Rc<[Service]> {
 }
 
 /// Returns `web-service` of `WebService`.
-fn kebab(name: &str) -> String {
+pub(super) fn kebab(name: &str) -> String {
     let mut result = String::with_capacity(name.len() + 4);
     let mut before = ' ';
     let mut chars = name.chars().peekable();

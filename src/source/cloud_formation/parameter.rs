@@ -5,6 +5,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
+    carried::Carried,
     function::Failure,
     stack::{Open, Stack},
 };
@@ -26,7 +27,15 @@ impl<'a> Stack<'_, 'a> {
         let kind = kind.unwrap_or_default();
         let is_of_ssm = kind.starts_with("AWS::SSM::Parameter::Value");
         let is_list = kind == "CommaDelimitedList" || kind.contains("List<");
-        let own = self.values.parameters.get(name).filter(|_| !is_of_ssm);
+        if let Some(Some(passed)) = self.passed(name) {
+            return Some(self.passed_value(name, &passed, declared, is_list, span));
+        }
+        let qualified = self.qualified(name);
+        let own = self
+            .values
+            .parameters
+            .get(&qualified)
+            .filter(|_| !is_of_ssm);
         let given = own.map(String::as_str).or_else(|| self.given(name));
         if let Some(given) = given
             && let Some(failure) = not_allowed(name, given, declared)
@@ -41,6 +50,32 @@ impl<'a> Stack<'_, 'a> {
         };
         let value = Node { value, span };
         Some(Ok(if is_list { split(&value) } else { value }))
+    }
+
+    /// Returns the value that the stack around this one passes.
+    fn passed_value(
+        &mut self,
+        name: &str,
+        passed: &Carried,
+        declared: &Node<'_>,
+        is_list: bool,
+        span: Span,
+    ) -> Result<Node<'a>, Failure> {
+        if let Value::Unresolved(why) = passed.value() {
+            return Err(Failure::of(Message::clone(why)));
+        }
+        if let Some(text) = passed.known()
+            && let Some(failure) = not_allowed(name, text, declared)
+        {
+            return Err(failure);
+        }
+        let value = self.receive(passed, span);
+        let is_text = value.scalar().is_some();
+        Ok(if is_list && is_text {
+            split(&value)
+        } else {
+            value
+        })
     }
 }
 

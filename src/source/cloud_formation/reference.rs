@@ -6,9 +6,11 @@ use super::{
         tree::{Node, Value},
     },
     function::Failure,
+    nested,
     resource::Resource,
     scope::Scope,
     stack::{Open, Stack},
+    target_group,
 };
 
 /// What is known of a resource of some type without its deployment. `{name}` is its name, and `{account}`, `{region}` and
@@ -227,8 +229,8 @@ impl<'t, 'a> Stack<'t, 'a> {
             "URLSuffix" => "amazonaws.com".to_owned(),
             other => {
                 let name = format!("AWS::{other}");
-                let given = self.given(&name).map(str::to_owned);
-                given.unwrap_or_else(|| self.open(&name, Open::Resource))
+                let given = self.given_globally(&name).map(str::to_owned);
+                given.unwrap_or_else(|| self.open_globally(&name, Open::Resource))
             }
         };
         let value = Value::String(text.into());
@@ -246,6 +248,7 @@ impl<'t, 'a> Stack<'t, 'a> {
         attribute: Option<&str>,
         span: Span,
     ) -> Result<Node<'a>, Failure> {
+        self.refer(id);
         let key = match attribute {
             Some(attribute) => format!("{id}.{attribute}"),
             None => id.to_owned(),
@@ -267,12 +270,19 @@ impl<'t, 'a> Stack<'t, 'a> {
             )));
         }
         let given = self.given(&key).map(str::to_owned);
+        if let (None, Some(output)) = (&given, attribute.and_then(|it| it.strip_prefix("Outputs.")))
+            && nested::is_stack(&resource)
+            && let Some(output) = self.output(&resource, output, span)?
+        {
+            return Ok(output);
+        }
         let text = match given {
             Some(given) => Some(given),
             None => self.within(id, |stack| stack.known(&resource, attribute))?,
         };
         let text = text.unwrap_or_else(|| self.open(&key, Open::Resource));
         self.spend_text(text.len())?;
+        target_group::note_delay(self, &resource, attribute, &text);
         let value = Value::String(text.into());
         Ok(Node { value, span })
     }

@@ -2,8 +2,11 @@
 
 use std::{
     borrow::Cow,
+    cell::Cell,
     collections::{BTreeMap, BTreeSet},
+    mem,
     rc::Rc,
+    sync::Arc,
 };
 
 use super::{
@@ -13,11 +16,17 @@ use super::{
         tree::{Member, Node, Size, Value},
         values::Values,
     },
+    carried::Carried,
+    cluster::Strategies,
+    family::Revisions,
     for_each,
     function::{self, Failure},
-    name::Service,
+    name::{Service, kebab},
+    nested::Child,
     resource::Resource,
     scope::Scope,
+    templates::{Around, Place},
+    transform::{TRANSFORM, say_one},
 };
 use crate::diagnostic::Message;
 
@@ -47,7 +56,26 @@ pub(super) enum Open {
 pub(super) struct Stack<'t, 'a> {
     pub(super) root: &'t Node<'a>,
     pub(super) values: &'t Values,
+    /// What other templates have for this one.
+    pub(super) around: &'t Around,
     pub(super) name: String,
+    pub(super) file: String,
+    /// Where the template is, if it is a file of the input or beside one.
+    pub(super) place: Option<Place>,
+    /// The logical IDs of the stacks that nest it and its own, each with a `.`; empty for one that is not nested.
+    prefix: String,
+    /// The templates of the stacks around it, and its own.
+    pub(super) chain: Vec<Place>,
+    /// What the stack around it passes.
+    passed: Option<BTreeMap<String, Carried>>,
+    /// How many nested stacks have been evaluated.
+    pub(super) nested: Rc<Cell<usize>>,
+    /// Those that this one nests; none if the template is not at hand.
+    pub(super) children: BTreeMap<String, Option<Arc<Child>>>,
+    /// The exports of other templates that it imports.
+    pub(super) imported: BTreeSet<String>,
+    /// Whether the file has something for others, so that it is read also without documents.
+    pub(super) is_own: bool,
     /// Whether the rest of the template is not there.
     pub(super) is_part: bool,
     resources: Rc<[Resource<'t, 'a>]>,
@@ -63,6 +91,14 @@ pub(super) struct Stack<'t, 'a> {
     names: BTreeSet<String>,
     /// The services, once they are known.
     pub(super) services: Option<Rc<[Service]>>,
+    /// The task definitions that share families, once they are known.
+    pub(super) revisions: Option<Rc<Revisions>>,
+    /// The strategies of its clusters, once they are known.
+    pub(super) strategies: Option<Rc<Strategies<'a>>>,
+    /// The deregistration delays of target groups in seconds, by what a reference to one returns.
+    pub(super) delays: BTreeMap<String, (u32, Span)>,
+    /// The logical IDs that are being referred to, while that is of interest.
+    referred: Option<BTreeSet<String>>,
     /// The conditions that were evaluated.
     pub(super) conditions: BTreeMap<String, bool>,
     /// Whether the condition that is being evaluated depends on what is open.
@@ -72,14 +108,71 @@ pub(super) struct Stack<'t, 'a> {
 
 impl<'t, 'a> Stack<'t, 'a> {
     /// Returns the stack of a template in the file `file`.
-    pub(super) fn new(root: &'t Node<'a>, file: &str, values: &'t Values) -> Self {
+    pub(super) fn new(
+        root: &'t Node<'a>,
+        file: &str,
+        values: &'t Values,
+        around: &'t Around,
+    ) -> Self {
+        let place = values.templates.place(file);
         let mut stack = Self {
-            root,
-            values,
             name: values
                 .stack_name
                 .clone()
                 .unwrap_or_else(|| named_after(file)),
+            file: file.to_owned(),
+            chain: place.iter().cloned().collect(),
+            place,
+            ..Self::empty(root, values, around)
+        };
+        stack.find_resources();
+        stack
+    }
+
+    /// Returns the stack of a template that this one nests.
+    pub(super) fn inner<'s, 'b>(
+        &self,
+        id: &str,
+        source: (&str, Place),
+        root: &'s Node<'b>,
+        passed: BTreeMap<String, Carried>,
+    ) -> Stack<'s, 'b>
+    where
+        't: 's,
+    {
+        let (file, place) = source;
+        let mut chain = self.chain.clone();
+        chain.push(place.clone());
+        let mut stack = Stack {
+            name: format!("{}-{}", self.name, kebab(id)),
+            file: file.to_owned(),
+            place: Some(place),
+            prefix: format!("{}{id}.", self.prefix),
+            chain,
+            passed: Some(passed),
+            nested: Rc::clone(&self.nested),
+            spent: self.spent,
+            ..Stack::empty(root, self.values, self.around)
+        };
+        stack.find_resources();
+        stack
+    }
+
+    fn empty(root: &'t Node<'a>, values: &'t Values, around: &'t Around) -> Self {
+        Self {
+            root,
+            values,
+            around,
+            name: String::new(),
+            file: String::new(),
+            place: None,
+            prefix: String::new(),
+            chain: Vec::new(),
+            passed: None,
+            nested: Rc::default(),
+            children: BTreeMap::new(),
+            imported: BTreeSet::new(),
+            is_own: false,
             is_part: false,
             resources: Rc::new([]),
             made: None,
@@ -90,13 +183,23 @@ impl<'t, 'a> Stack<'t, 'a> {
             open: BTreeMap::new(),
             names: BTreeSet::new(),
             services: None,
+            revisions: None,
+            strategies: None,
+            delays: BTreeMap::new(),
+            referred: None,
             conditions: BTreeMap::new(),
             is_assumed: false,
             spent: Size::default(),
-        };
+        }
+    }
+
+    /// Finds the parameters and the resources of the template.
+    fn find_resources(&mut self) {
+        let root = self.root;
+        let stack = self;
         let parameters = stack.section("Parameters");
-        let parameters = parameters.iter().map(|member| member.key.to_string());
-        stack.names.extend(parameters);
+        let parameters = parameters.iter().map(|it| stack.qualified(&it.key));
+        stack.names.extend(parameters.collect::<Vec<_>>());
         // A template's resources may also be the whole file.
         let all = match root.get("Resources") {
             Some(resources) => resources.members(),
@@ -104,25 +207,24 @@ impl<'t, 'a> Stack<'t, 'a> {
         };
         let mut found = Vec::new();
         let nothing = Scope::default();
-        for_each::members(
-            &mut stack,
-            all.unwrap_or_default(),
-            &nothing,
-            &mut |_, it| {
-                found.extend(Resource::of(it));
-            },
-        );
+        for_each::members(stack, all.unwrap_or_default(), &nothing, &mut |_, it| {
+            found.extend(Resource::of(it));
+        });
         let ids = found.iter().enumerate();
         stack.by_id = ids.map(|(index, it)| (it.id.clone(), index)).collect();
         stack.resources = found.into();
-        stack
     }
 
     /// Returns the stack of a template of which only a part is there.
-    pub(super) fn of_part(root: &'t Node<'a>, file: &str, values: &'t Values) -> Self {
+    pub(super) fn of_part(
+        root: &'t Node<'a>,
+        file: &str,
+        values: &'t Values,
+        around: &'t Around,
+    ) -> Self {
         Self {
             is_part: true,
-            ..Self::new(root, file, values)
+            ..Self::new(root, file, values, around)
         }
     }
 
@@ -186,6 +288,9 @@ impl<'t, 'a> Stack<'t, 'a> {
                 }
                 let mut kept = Vec::with_capacity(members.len());
                 for_each::members(self, members, scope, &mut |stack, it| {
+                    if it.key == TRANSFORM {
+                        return say_one(stack, it.value);
+                    }
                     if let Some(value) = stack.node(it.value, &it.scope) {
                         kept.push(Member {
                             key: it.key,
@@ -239,18 +344,86 @@ impl<'t, 'a> Stack<'t, 'a> {
         value
     }
 
+    /// Counts what a nested stack has made.
+    pub(super) fn spend_as(&mut self, inner: &Stack<'_, '_>) {
+        self.spent = inner.spent;
+    }
+
+    /// Evaluates something that is not a part of a document, so that nothing is said of it.
+    pub(super) fn aside<T>(&mut self, evaluate: impl FnOnce(&mut Self) -> T) -> T {
+        let (open, conditions) = (self.open.clone(), self.conditions.clone());
+        let (said, is_assumed) = (self.findings.len(), self.is_assumed);
+        let result = evaluate(self);
+        self.open = open;
+        self.conditions = conditions;
+        self.is_assumed = is_assumed;
+        self.findings.truncate(said);
+        result
+    }
+
+    /// Returns the logical IDs that something refers to that is evaluated.
+    pub(super) fn referring(&mut self, evaluate: impl FnOnce(&mut Self)) -> BTreeSet<String> {
+        let outer = self.referred.replace(BTreeSet::new());
+        self.aside(evaluate);
+        mem::replace(&mut self.referred, outer).unwrap_or_default()
+    }
+
+    /// Notes that something refers to a resource.
+    pub(super) fn refer(&mut self, id: &str) {
+        if let Some(referred) = &mut self.referred {
+            referred.insert(id.to_owned());
+        }
+    }
+
+    /// Returns the value that the stack around this one passes for a parameter; `None` if this one is not nested.
+    pub(super) fn passed(&self, name: &str) -> Option<Option<Carried>> {
+        self.passed.as_ref().map(|it| it.get(name).cloned())
+    }
+
+    /// Returns a name of this stack as it is outside of it.
+    pub(super) fn qualified(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
     /// Returns the placeholder of what is not known.
     pub(super) fn open(&mut self, name: &str, why: Open) -> String {
+        let name = self.qualified(name);
+        self.open_globally(&name, why)
+    }
+
+    /// Returns the placeholder of what is not known and is the same in each stack.
+    pub(super) fn open_globally(&mut self, name: &str, why: Open) -> String {
         self.open.insert(name.to_owned(), why);
         self.names.insert(name.to_owned());
         format!("${{{name}}}")
     }
 
+    /// Returns the placeholders that stand in a text.
+    pub(super) fn opened_in(&self, text: &str) -> Vec<(String, Open)> {
+        if !text.contains("${") {
+            return Vec::new();
+        }
+        let open = self.open.iter();
+        let open = open.filter(|(name, _)| text.contains(&format!("${{{name}}}")));
+        open.map(|(name, why)| (name.clone(), *why)).collect()
+    }
+
     /// Returns the value that was given for a name.
     pub(super) fn given(&mut self, name: &str) -> Option<&'t str> {
+        let name = self.qualified(name);
+        self.given_globally(&name)
+    }
+
+    /// Returns the value that was given for a name that is the same in each stack.
+    pub(super) fn given_globally(&mut self, name: &str) -> Option<&'t str> {
         let value = self.values.fill.get(name)?;
         self.names.insert(name.to_owned());
         Some(value)
+    }
+
+    /// Adds names by which values may be given to nested stacks.
+    pub(super) fn take_names(&mut self, names: &BTreeSet<String>) {
+        self.names.extend(names.iter().cloned());
     }
 
     /// Adds what there is to say of the file.
@@ -283,12 +456,17 @@ impl<'t, 'a> Stack<'t, 'a> {
         if let Some(names) = of(Open::Condition) {
             self.say(span, Message::ConditionsNotInFile { names });
         }
+        if !self.imported.is_empty() {
+            let imported: Vec<String> = mem::take(&mut self.imported).into_iter().collect();
+            let names = imported.join(", ");
+            self.say(span, Message::ImportsOfTemplates { names });
+        }
         Expanded {
             resources,
             findings: self.findings,
             names: self.names,
             is_part: self.is_part,
-            is_own: false,
+            is_own: self.is_own,
         }
     }
 }

@@ -10,6 +10,8 @@ use super::{
     stack::Stack,
 };
 
+const TYPE: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
+
 /// The annotation that gives a service the delay of its target groups.
 const ANNOTATION: &str = "ecs-operator.dev/deregistration-delay-seconds";
 
@@ -19,21 +21,18 @@ const DEFAULT: &str = "300";
 
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 
-/// Returns the metadata of a service whose target groups the template makes: how long they take to deregister a target.
-pub(super) fn metadata<'t, 'a>(
-    stack: &mut Stack<'t, 'a>,
-    service: &Resource<'t, 'a>,
-) -> Option<Member<'a>> {
-    let balancers = service.property("LoadBalancers")?.elements()?;
+/// Returns the metadata of a service whose target groups are made by a template, from its evaluated properties: how long
+/// they take to deregister a target.
+pub(super) fn metadata<'a>(stack: &Stack<'_, 'a>, properties: &Node<'a>) -> Option<Member<'a>> {
+    let balancers = properties.get("LoadBalancers")?.elements()?;
     let mut longest: Option<(u32, Span)> = None;
     for balancer in balancers {
         // One that is not known may take longer.
-        let id = balancer.get("TargetGroupArn")?.get("Ref")?.text()?;
-        let group = stack.resource(id)?;
-        let seconds = delay(stack, &group)?.parse().ok()?;
+        let group = balancer.get("TargetGroupArn")?.text()?;
+        let (seconds, span) = *stack.delays.get(group)?;
         let longer = longest.is_none_or(|(known, _)| seconds > known);
         if longer {
-            longest = Some((seconds, group.key_span));
+            longest = Some((seconds, span));
         }
     }
     let (seconds, span) = longest?;
@@ -48,11 +47,28 @@ pub(super) fn metadata<'t, 'a>(
     })
 }
 
+/// Notes the delay of a target group that is referred to by its ARN.
+pub(super) fn note_delay<'t, 'a>(
+    stack: &mut Stack<'t, 'a>,
+    group: &Resource<'t, 'a>,
+    attribute: Option<&str>,
+    arn: &str,
+) {
+    let is_arn = matches!(attribute, None | Some("TargetGroupArn"));
+    if !is_arn || group.type_ != TYPE || stack.delays.contains_key(arn) {
+        return;
+    }
+    let key = format!("delay of {}", group.id);
+    let delay = stack.aside(|stack| stack.within(&key, |stack| Ok(delay(stack, group))));
+    if let Ok(Some(seconds)) = delay.map(|it| it.and_then(|it| it.parse().ok())) {
+        stack
+            .delays
+            .insert(arn.to_owned(), (seconds, group.key_span));
+    }
+}
+
 /// Returns the deregistration delay of a target group.
 fn delay<'t, 'a>(stack: &mut Stack<'t, 'a>, group: &Resource<'t, 'a>) -> Option<String> {
-    if group.type_ != "AWS::ElasticLoadBalancingV2::TargetGroup" {
-        return None;
-    }
     let Some(attributes) = group.property("TargetGroupAttributes") else {
         return Some(DEFAULT.to_owned());
     };

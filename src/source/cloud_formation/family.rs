@@ -1,0 +1,114 @@
+//! Task definitions of one family. CloudFormation registers each as a revision of it, and what refers to one of them runs
+//! that revision (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html>).
+//! An object is named after the family, so that only one of them can keep it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use super::{name::kebab, nested, resource::Resource, stack::Stack};
+use crate::diagnostic::Message;
+
+/// What becomes of a task definition whose family another one keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Revision {
+    /// Something runs it, or nothing runs any of them: it gets a family of its own.
+    Renamed(String),
+    /// Nothing runs it, and another one is run.
+    LeftOut,
+}
+
+/// What becomes of the task definitions that do not keep their families, by logical IDs.
+pub(super) type Revisions = BTreeMap<String, Revision>;
+
+const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
+
+/// Returns the task definitions that do not keep their families.
+pub(super) fn revisions(stack: &mut Stack<'_, '_>) -> Rc<Revisions> {
+    if let Some(known) = &stack.revisions {
+        return Rc::clone(known);
+    }
+    // What is evaluated to find them has the families that are written.
+    stack.revisions = Some(Rc::default());
+    let found = Rc::new(found(stack));
+    stack.revisions = Some(Rc::clone(&found));
+    found
+}
+
+fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
+    let all = stack.resources();
+    let mut families: BTreeMap<String, Vec<&Resource<'t, 'a>>> = BTreeMap::new();
+    for resource in all.iter().filter(|it| it.type_ == TASK_DEFINITION) {
+        if let Ok(Some(family)) = resource.name(stack) {
+            families.entry(family).or_default().push(resource);
+        }
+    }
+    let taken: BTreeSet<String> = families.keys().cloned().collect();
+    families.retain(|_, same| same.len() > 1);
+    if families.is_empty() {
+        return Revisions::new();
+    }
+    let run = referred(stack, &all);
+    let mut revisions = Revisions::new();
+    for (family, same) in families {
+        let is_run = |it: &&Resource<'t, 'a>| run.contains(&*it.id);
+        let any = same.iter().any(|it| is_run(&it));
+        let Some(kept) = same.iter().position(|it| !any || is_run(&it)) else {
+            continue;
+        };
+        let mut outcomes = Vec::with_capacity(same.len());
+        let mut at = None;
+        for (index, resource) in same.iter().enumerate() {
+            if index == kept {
+                outcomes.push(format!("{} keeps it", resource.id));
+                continue;
+            }
+            at = at.or(Some(resource.key_span));
+            let revision = if any && !is_run(&resource) {
+                outcomes.push(format!("{} is left out, as nothing runs it", resource.id));
+                Revision::LeftOut
+            } else {
+                let name = free_name(&family, resource, &taken);
+                outcomes.push(format!("{} becomes {name}", resource.id));
+                Revision::Renamed(name)
+            };
+            revisions.insert(resource.id.to_string(), revision);
+        }
+        let message = Message::FamilyShared {
+            family,
+            outcomes: outcomes.join(", "),
+        };
+        stack.say(at.unwrap_or(stack.root.span), message);
+    }
+    revisions
+}
+
+/// Returns the family with the logical ID, which no other task definition has.
+fn free_name(family: &str, resource: &Resource<'_, '_>, taken: &BTreeSet<String>) -> String {
+    let name = format!("{family}-{}", kebab(resource.id_without_hash()));
+    if taken.contains(&name) {
+        format!("{family}-{}", resource.id)
+    } else {
+        name
+    }
+}
+
+/// Returns the logical IDs that the resources refer to which run tasks, or which pass them on.
+fn referred<'t, 'a>(stack: &mut Stack<'t, 'a>, all: &Rc<[Resource<'t, 'a>]>) -> BTreeSet<String> {
+    let ids = stack.referring(|stack| {
+        for resource in &**all {
+            let runs = resource.type_ != TASK_DEFINITION && resource.is_converted(stack);
+            if !runs && !nested::is_stack(resource) {
+                continue;
+            }
+            if let Some(properties) = resource.node.get("Properties") {
+                stack.node(properties, &resource.scope);
+            }
+        }
+    });
+    // They were made of the families that are written.
+    stack.services = None;
+    stack.children.clear();
+    ids
+}
