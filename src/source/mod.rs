@@ -45,6 +45,7 @@ mod border;
 mod built_by;
 mod catalog;
 mod cloud_formation;
+mod cluster_strategy;
 mod compose;
 mod configured;
 mod container_list;

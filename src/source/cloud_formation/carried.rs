@@ -82,7 +82,7 @@ impl<'a> Stack<'_, 'a> {
 }
 
 /// Calls `each` for the texts in a value.
-fn each_text(node: &Node<'_>, each: &mut dyn FnMut(&str)) {
+pub(super) fn each_text(node: &Node<'_>, each: &mut dyn FnMut(&str)) {
     match &node.value {
         Value::String(text) => each(text),
         Value::List(elements) => elements.iter().for_each(|it| each_text(it, each)),

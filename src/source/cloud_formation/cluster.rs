@@ -1,10 +1,13 @@
-//! The default capacity provider strategies of clusters, by which services run that have neither a launch type nor a
-//! strategy (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>).
+//! The default capacity provider strategies of the clusters that templates make.
 
 use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
-    super::tree::{Member, Node, Value},
+    super::{
+        cluster_strategy::{deciding_cluster, set_strategy},
+        reference::short_name,
+        tree::Node,
+    },
     resource::Resource,
     stack::Stack,
 };
@@ -42,7 +45,7 @@ pub(super) fn strategies<'a>(stack: &mut Stack<'_, 'a>) -> Rc<Strategies<'a>> {
             };
             let strategy = stack.node(strategy, &resource.scope);
             if let (Ok(Some(name)), Some(strategy)) = (name, strategy) {
-                found.insert(short(&name).to_owned(), strategy);
+                found.insert(short_name(&name).to_owned(), strategy);
             }
         }
     }
@@ -51,22 +54,13 @@ pub(super) fn strategies<'a>(stack: &mut Stack<'_, 'a>) -> Rc<Strategies<'a>> {
     found
 }
 
-/// Returns the name in the ARN of a cluster.
-fn short(cluster: &str) -> &str {
-    cluster.rsplit('/').next().unwrap_or(cluster)
-}
-
 /// Adds the strategy of its cluster to the evaluated properties of a service, if that decides where its tasks run.
 pub(super) fn add_strategy<'a>(
     service: &Resource<'_, 'a>,
     properties: &mut Node<'a>,
     stack: &mut Stack<'_, 'a>,
 ) {
-    if !takes_strategy(properties) {
-        return;
-    }
-    let cluster = properties.get("Cluster").and_then(Node::text);
-    let Some(cluster) = cluster.map(|it| short(it).to_owned()) else {
+    let Some(cluster) = deciding_cluster(properties).map(str::to_owned) else {
         return;
     };
     let own = strategies(stack).get(&cluster).cloned();
@@ -74,32 +68,9 @@ pub(super) fn add_strategy<'a>(
         let around = stack.around.strategies.get(&cluster)?;
         Some(stack.receive(around, service.key_span))
     });
-    let Some(strategy) = strategy.filter(|it| it.elements() != Some(&[])) else {
-        return;
-    };
-    let name = service.id.to_string();
-    stack.say(
-        service.key_span,
-        Message::ClusterStrategyUsed { name, cluster },
-    );
-    if let Value::Object(members) = &mut properties.value {
-        members.retain(|member| member.key != "CapacityProviderStrategy");
-        members.push(Member {
-            key: "CapacityProviderStrategy".into(),
-            key_span: strategy.span,
-            value: strategy,
-        });
+    if strategy.is_some_and(|it| set_strategy(properties, it)) {
+        let name = service.id.to_string();
+        let message = Message::ClusterStrategyUsed { name, cluster };
+        stack.say(service.key_span, message);
     }
-}
-
-/// Whether the cluster decides: a `DAEMON` has no strategy, and neither has a service whose task sets others make.
-fn takes_strategy(properties: &Node<'_>) -> bool {
-    let text = |key| properties.get(key).and_then(Node::text);
-    let controller = properties.get("DeploymentController");
-    let controller = controller.and_then(|it| it.get("Type")?.text());
-    let own = properties.get("CapacityProviderStrategy");
-    properties.get("LaunchType").is_none()
-        && own.is_none_or(|it| it.elements() == Some(&[]))
-        && text("SchedulingStrategy") != Some("DAEMON")
-        && controller != Some("EXTERNAL")
 }

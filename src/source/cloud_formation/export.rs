@@ -4,13 +4,10 @@
 use std::{collections::BTreeMap, mem};
 
 use super::{
-    super::{
-        text::Span,
-        tree::{Node, Value},
-    },
+    super::tree::{Node, Value},
     carried::Carried,
     for_each,
-    function::plain,
+    function::{Call, Failure, plain},
     scope::Scope,
     stack::{Open, Stack},
 };
@@ -95,33 +92,46 @@ fn pattern(stack: &Stack<'_, '_>, name: &str) -> String {
     pattern
 }
 
-impl<'a> Stack<'_, 'a> {
+impl<'a> Call<'_, '_, 'a> {
     /// Returns what another stack exports: the value that a template of the input gives it, or a placeholder.
-    pub(super) fn import(&mut self, name: &str, span: Span) -> Node<'a> {
-        let string = |text: String| Node {
-            value: Value::String(text.into()),
-            span,
-        };
-        // An export is mostly named after a stack, which may be open itself.
-        let key = plain(name);
-        for key in [name, &key] {
-            if let Some(value) = self.given_globally(key) {
-                return string(value.to_owned());
+    pub(super) fn import(&mut self) -> Result<Node<'a>, Failure> {
+        let (argument, scope, span) = (self.argument, self.scope, self.span);
+        // An export is mostly named after a stack, which may be open itself, and need not be known.
+        let (name, open, pattern) = self.stack.aside(|stack| {
+            let mut call = Call {
+                stack,
+                argument,
+                scope,
+                span,
+            };
+            let name = call.only_text()?;
+            let open = call.stack.opened_in(&name);
+            let pattern = pattern(call.stack, &name);
+            Ok((name, open, pattern))
+        })?;
+        let key = plain(&name);
+        let stack = &mut *self.stack;
+        for key in [&name, &key] {
+            if let Some(value) = stack.given_globally(key) {
+                let value = value.to_owned();
+                return Ok(self.string(value));
             }
         }
-        let pattern = pattern(self, name);
-        let Some(export) = found(&self.around.exports, name, &pattern) else {
-            return string(self.open_globally(&key, Open::Resource));
-        };
-        self.imported.insert(format!("{key} of {}", export.file));
-        if export.value.known().is_some() {
-            return self.receive(&export.value, span);
+        let export = found(&stack.around.exports, &name, &pattern);
+        if let Some(export) = export {
+            stack.imported.insert(format!("{key} of {}", export.file));
+            if export.value.known().is_some() {
+                return Ok(stack.receive(&export.value, span));
+            }
         }
-        let text = self.open_globally(&key, Open::Resource);
-        if let Some(seconds) = export.value.delay() {
-            self.delays.insert(text.clone(), (seconds, span));
+        for (name, why) in open {
+            stack.open_globally(&name, why);
         }
-        string(text)
+        let text = stack.open_globally(&key, Open::Resource);
+        if let Some(seconds) = export.and_then(|it| it.value.delay()) {
+            stack.delays.insert(text.clone(), (seconds, span));
+        }
+        Ok(self.string(text))
     }
 }
 

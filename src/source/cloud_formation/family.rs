@@ -112,3 +112,71 @@ fn referred<'t, 'a>(stack: &mut Stack<'t, 'a>, all: &Rc<[Resource<'t, 'a>]>) -> 
     stack.children.clear();
     ids
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{summary, units};
+
+    #[test]
+    fn one_task_definition_keeps_the_family() {
+        let task = |id: &str, more: &str| {
+            format!(
+                "  {id}:\n    Type: AWS::ECS::TaskDefinition\n{more}    Properties:\n      Family: web\n      \
+                 ContainerDefinitions: [{{Name: web, Image: '{id}', Memory: 64}}]\n"
+            )
+        };
+        let service = |id: &str, runs: &str| {
+            format!(
+                "  {id}:\n    Type: AWS::ECS::Service\n    \
+                 Properties: {{ServiceName: {id}, TaskDefinition: {runs}, DesiredCount: 1}}\n"
+            )
+        };
+        let a_and_b = [task("TaskA", ""), task("TaskB", "")].concat();
+        let table: &[(&[String], &[&str], &str)] = &[
+            (
+                &[service("s", "!Ref TaskB")],
+                &["service s runs web -"],
+                "TaskA is left out, as nothing runs it, TaskB keeps it",
+            ),
+            (
+                &[
+                    service("s", "!Ref TaskB"),
+                    service("t", "!GetAtt TaskA.TaskDefinitionArn"),
+                ],
+                &["service s runs web-task-b -", "service t runs web -"],
+                "TaskA keeps it, TaskB becomes web-task-b",
+            ),
+            (
+                &[service("s", "!If [IsA, !Ref TaskA, !Ref TaskB]")],
+                &["service s runs web -"],
+                "TaskA is left out, as nothing runs it, TaskB keeps it",
+            ),
+            (
+                &[],
+                &[
+                    "service web runs web -",
+                    "service web-task-b runs web-task-b -",
+                ],
+                "TaskA keeps it, TaskB becomes web-task-b",
+            ),
+        ];
+        let conditions = "Conditions: {IsA: !Equals [a, b]}\nResources:\n";
+        for (services, expected, outcome) in table {
+            let template = format!("{conditions}{a_and_b}{}", services.concat());
+            let (units, problems) = units(&[("shop.yaml", &template)], &[]);
+            let found: Vec<String> = units.iter().map(summary).collect();
+            assert_eq!(found, *expected);
+            assert!(
+                problems
+                    .iter()
+                    .any(|it| it.contains("FamilyShared") && it.ends_with(outcome)),
+                "{problems:?}"
+            );
+        }
+        // Only one of two is made.
+        let other = task("TaskB", "    Condition: IsA\n");
+        let template = format!("{conditions}{}{other}", task("TaskA", ""));
+        let (units, problems) = units(&[("shop.yaml", &template)], &[]);
+        assert_eq!((units.len(), problems), (1, vec![]));
+    }
+}

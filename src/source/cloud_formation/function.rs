@@ -94,10 +94,7 @@ pub(super) fn evaluate<'t, 'a>(
             let text = STANDARD.encode(call.only_text()?);
             Ok(Some(call.string(text)))
         }
-        "Fn::ImportValue" => {
-            let name = call.only_text()?;
-            Ok(Some(call.stack.import(&name, span)))
-        }
+        "Fn::ImportValue" => call.import().map(Some),
         "Fn::Length" => call.length().map(Some),
         "Fn::Cidr" => call.cidr().map(Some),
         "Fn::GetAZs" => call.zones().map(Some),
@@ -129,7 +126,7 @@ fn unresolved<'n>(node: &'n Node<'_>) -> Option<&'n Message> {
 pub(super) struct Call<'s, 't, 'a> {
     pub(super) stack: &'s mut Stack<'t, 'a>,
     pub(super) argument: &'t Node<'a>,
-    scope: &'s Scope<'a>,
+    pub(super) scope: &'s Scope<'a>,
     pub(super) span: Span,
 }
 
@@ -286,7 +283,16 @@ impl<'t, 'a> Call<'_, 't, 'a> {
     fn select(&mut self) -> Result<Node<'a>, Failure> {
         let [index, elements] = self.arguments("an index and a list")?;
         let index = self.text_of(index)?;
+        let before = self.stack.opened();
         let value = self.evaluated(elements)?;
+        let selected = self.selected(&index, value)?;
+        // The other elements are not needed.
+        self.stack.keep_opened(before, &selected);
+        Ok(selected)
+    }
+
+    /// Returns an element of a list.
+    fn selected(&mut self, index: &str, value: Node<'a>) -> Result<Node<'a>, Failure> {
         if value.text().is_some_and(is_open) {
             return Ok(value);
         }
@@ -302,7 +308,7 @@ impl<'t, 'a> Call<'_, 't, 'a> {
         {
             // It stands for a list whose length is not known.
             let only = match only.strip_suffix("AvailabilityZones}") {
-                Some("${") => self.zone(&index).into(),
+                Some("${") => self.zone(index).into(),
                 _ => only.clone(),
             };
             let value = Value::String(only);

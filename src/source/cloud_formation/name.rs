@@ -4,7 +4,10 @@
 use std::rc::Rc;
 
 use super::{
-    super::tree::{Member, Node, Value},
+    super::{
+        text::stem,
+        tree::{Member, Node, Value},
+    },
     family::{Revision, revisions},
     function::Failure,
     resource::Resource,
@@ -186,6 +189,20 @@ fn services(stack: &mut Stack<'_, '_>) -> Rc<[Service]> {
     let services: Rc<[Service]> = services.collect();
     stack.services = Some(Rc::clone(&services));
     services
+}
+
+/// The longest name of a stack that is taken from a file. With a logical ID it has to fit into the names of AWS.
+const LONGEST: usize = 40;
+
+/// Returns the name of a stack whose template is in a file. What it cannot have becomes `-`.
+pub(super) fn named_after(file: &str) -> String {
+    let stem = stem(file);
+    if stem.starts_with('<') || stem.is_empty() {
+        return "stack".to_owned();
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(LONGEST).collect();
+    name.trim_matches('-').to_owned()
 }
 
 /// Returns `web-service` of `WebService`.

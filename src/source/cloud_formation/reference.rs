@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        manifest::text as string,
         text::Span,
         tree::{Node, Value},
     },
@@ -233,8 +234,7 @@ impl<'t, 'a> Stack<'t, 'a> {
                 given.unwrap_or_else(|| self.open_globally(&name, Open::Resource))
             }
         };
-        let value = Value::String(text.into());
-        Some(Node { value, span })
+        Some(string(span, text))
     }
 
     /// Returns an attribute of a resource, or what a reference to it returns.
@@ -257,8 +257,7 @@ impl<'t, 'a> Stack<'t, 'a> {
             if self.is_part {
                 let given = self.given(&key).map(str::to_owned);
                 let text = given.unwrap_or_else(|| self.open(&key, Open::Elsewhere));
-                let value = Value::String(text.into());
-                return Ok(Node { value, span });
+                return Ok(string(span, text));
             }
             return Err(Failure::new(format!(
                 "{id} is neither a parameter nor a resource of the template"
@@ -283,8 +282,7 @@ impl<'t, 'a> Stack<'t, 'a> {
         let text = text.unwrap_or_else(|| self.open(&key, Open::Resource));
         self.spend_text(text.len())?;
         target_group::note_delay(self, &resource, attribute, &text);
-        let value = Value::String(text.into());
-        Ok(Node { value, span })
+        Ok(string(span, text))
     }
 
     /// Returns what can be said of an attribute without a deployment.
@@ -326,7 +324,8 @@ impl<'t, 'a> Stack<'t, 'a> {
                     "{arn}{unique}:resource/ecs/{id}:policyName/{name}"
                 )))
             }
-            ("AWS::SSM::Parameter", Some("Value")) => resource.text("Value", self),
+            ("AWS::EC2::VPC", Some(name @ "CidrBlock"))
+            | ("AWS::SSM::Parameter", Some(name @ "Value")) => resource.text(name, self),
             _ => self.of_pattern(resource, attribute),
         }
     }

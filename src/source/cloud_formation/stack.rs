@@ -1,5 +1,7 @@
 //! The state of one evaluation.
 
+mod opened;
+
 use std::{
     borrow::Cow,
     cell::Cell,
@@ -9,10 +11,11 @@ use std::{
     sync::Arc,
 };
 
+pub(super) use self::opened::{Open, is_open};
 use super::{
     super::{
         expand::Expanded,
-        text::{Span, stem},
+        text::Span,
         tree::{Member, Node, Size, Value},
         values::Values,
     },
@@ -21,7 +24,7 @@ use super::{
     family::Revisions,
     for_each,
     function::{self, Failure},
-    name::{Service, kebab},
+    name::{Service, kebab, named_after},
     nested::Child,
     resource::Resource,
     scope::Scope,
@@ -38,19 +41,6 @@ const LIMIT: Size = Size {
 
 /// The most references that may lead from one to the next.
 const DEEPEST: usize = 32;
-
-/// Why a name is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Open {
-    /// A parameter without a value.
-    Parameter,
-    /// What only AWS knows of a resource that the template makes, or of one that another stack has made.
-    Resource,
-    /// What stands in the rest of a template, of which this is a part.
-    Elsewhere,
-    /// A condition in the rest of a template.
-    Condition,
-}
 
 /// The template of a stack, and what its evaluation has found.
 pub(super) struct Stack<'t, 'a> {
@@ -151,6 +141,8 @@ impl<'t, 'a> Stack<'t, 'a> {
             chain,
             passed: Some(passed),
             nested: Rc::clone(&self.nested),
+            // The stack around it has what others need of it.
+            is_own: true,
             spent: self.spent,
             ..Stack::empty(root, self.values, self.around)
         };
@@ -349,83 +341,6 @@ impl<'t, 'a> Stack<'t, 'a> {
         self.spent = inner.spent;
     }
 
-    /// Evaluates something that is not a part of a document, so that nothing is said of it.
-    pub(super) fn aside<T>(&mut self, evaluate: impl FnOnce(&mut Self) -> T) -> T {
-        let (open, conditions) = (self.open.clone(), self.conditions.clone());
-        let (said, is_assumed) = (self.findings.len(), self.is_assumed);
-        let result = evaluate(self);
-        self.open = open;
-        self.conditions = conditions;
-        self.is_assumed = is_assumed;
-        self.findings.truncate(said);
-        result
-    }
-
-    /// Returns the logical IDs that something refers to that is evaluated.
-    pub(super) fn referring(&mut self, evaluate: impl FnOnce(&mut Self)) -> BTreeSet<String> {
-        let outer = self.referred.replace(BTreeSet::new());
-        self.aside(evaluate);
-        mem::replace(&mut self.referred, outer).unwrap_or_default()
-    }
-
-    /// Notes that something refers to a resource.
-    pub(super) fn refer(&mut self, id: &str) {
-        if let Some(referred) = &mut self.referred {
-            referred.insert(id.to_owned());
-        }
-    }
-
-    /// Returns the value that the stack around this one passes for a parameter; `None` if this one is not nested.
-    pub(super) fn passed(&self, name: &str) -> Option<Option<Carried>> {
-        self.passed.as_ref().map(|it| it.get(name).cloned())
-    }
-
-    /// Returns a name of this stack as it is outside of it.
-    pub(super) fn qualified(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
-    }
-
-    /// Returns the placeholder of what is not known.
-    pub(super) fn open(&mut self, name: &str, why: Open) -> String {
-        let name = self.qualified(name);
-        self.open_globally(&name, why)
-    }
-
-    /// Returns the placeholder of what is not known and is the same in each stack.
-    pub(super) fn open_globally(&mut self, name: &str, why: Open) -> String {
-        self.open.insert(name.to_owned(), why);
-        self.names.insert(name.to_owned());
-        format!("${{{name}}}")
-    }
-
-    /// Returns the placeholders that stand in a text.
-    pub(super) fn opened_in(&self, text: &str) -> Vec<(String, Open)> {
-        if !text.contains("${") {
-            return Vec::new();
-        }
-        let open = self.open.iter();
-        let open = open.filter(|(name, _)| text.contains(&format!("${{{name}}}")));
-        open.map(|(name, why)| (name.clone(), *why)).collect()
-    }
-
-    /// Returns the value that was given for a name.
-    pub(super) fn given(&mut self, name: &str) -> Option<&'t str> {
-        let name = self.qualified(name);
-        self.given_globally(&name)
-    }
-
-    /// Returns the value that was given for a name that is the same in each stack.
-    pub(super) fn given_globally(&mut self, name: &str) -> Option<&'t str> {
-        let value = self.values.fill.get(name)?;
-        self.names.insert(name.to_owned());
-        Some(value)
-    }
-
-    /// Adds names by which values may be given to nested stacks.
-    pub(super) fn take_names(&mut self, names: &BTreeSet<String>) {
-        self.names.extend(names.iter().cloned());
-    }
-
     /// Adds what there is to say of the file.
     pub(super) fn say(&mut self, span: Span, message: Message) {
         if !self.findings.iter().any(|(_, known)| *known == message) {
@@ -469,24 +384,4 @@ impl<'t, 'a> Stack<'t, 'a> {
             is_own: self.is_own,
         }
     }
-}
-
-/// Whether a text is the placeholder of one value.
-pub(super) fn is_open(text: &str) -> bool {
-    let inner = text.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
-    inner.is_some_and(|inner| !inner.contains(['$', '{', '}']))
-}
-
-/// The longest name of a stack that is taken from a file. With a logical ID it has to fit into the names of AWS.
-const LONGEST: usize = 40;
-
-/// Returns the name of a stack whose template is in a file. What it cannot have becomes `-`.
-fn named_after(file: &str) -> String {
-    let stem = stem(file);
-    if stem.starts_with('<') || stem.is_empty() {
-        return "stack".to_owned();
-    }
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let name: String = stem.chars().map(plain).take(LONGEST).collect();
-    name.trim_matches('-').to_owned()
 }

@@ -284,3 +284,197 @@ impl Index {
         self.around.exports.iter().any(|it| it.file == file)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{summary, units};
+
+    const CHILD: &str = "Parameters: {Name: {Type: String, Default: own}, Cluster: {Type: String, Default: dev}}\n\
+                         Resources:\n  \
+                         Task:\n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      Family: !Ref Name\n      \
+                         ContainerDefinitions: [{Name: web, Image: nginx, Memory: 64}]\n  \
+                         Service:\n    Type: AWS::ECS::Service\n    \
+                         Properties: {Cluster: !Ref Cluster, TaskDefinition: !Ref Task, DesiredCount: 1}\n\
+                         Outputs: {Name: {Value: !GetAtt Service.Name}, Absent: {Condition: No, Value: x}}\n\
+                         Conditions: {No: !Equals [a, b]}\n";
+
+    /// Returns the units of a template with nested stacks beside it, and what is said of the files.
+    fn nested(resources: &str) -> (Vec<String>, Vec<String>) {
+        let parent = format!("Resources:\n{resources}");
+        let files = [("main.yaml", parent.as_str()), ("parts/child.yaml", CHILD)];
+        let (units, problems) = units(&files, &[]);
+        (units.iter().map(summary).collect(), problems)
+    }
+
+    fn stack(id: &str, url: &str, parameters: &str) -> String {
+        format!(
+            "  {id}:\n    Type: AWS::CloudFormation::Stack\n    \
+             Properties: {{TemplateURL: '{url}', Parameters: {{{parameters}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn nested_stacks_are_found_by_paths_and_urls() {
+        for (url, expected) in [
+            ("parts/child.yaml", "service web runs web -"),
+            ("./parts/../parts/child.yaml", "service web runs web -"),
+            (
+                "https://s3.amazonaws.com/bucket/a/parts/child.yaml?v=1",
+                "service web runs web -",
+            ),
+            ("s3://bucket/parts/child.yaml", "service web runs web -"),
+            (
+                "https://s3.amazonaws.com/bucket/child.yaml",
+                "service own runs own -",
+            ),
+            ("child.yaml", "service own runs own -"),
+            ("../parts/child.yaml", "service own runs own -"),
+            ("/parts/child.yaml", "service own runs own -"),
+        ] {
+            let (found, problems) = nested(&stack("App", url, "Name: web"));
+            assert_eq!(found, [expected], "{url}");
+            let is_read = !problems.iter().any(|it| it.contains("NestedStackNotRead"));
+            assert_eq!(is_read, expected.contains("web"), "{url}: {problems:?}");
+        }
+    }
+
+    #[test]
+    fn each_nested_stack_has_its_own_parameters_and_outputs() {
+        let both = [
+            stack("A", "parts/child.yaml", "Name: a"),
+            stack(
+                "B",
+                "parts/child.yaml",
+                "Name: !Sub '${A.Outputs.Name}-b', Cluster: !Ref C",
+            ),
+            "  C: {Type: AWS::ECS::Cluster, Properties: {ClusterName: prod}}\n".to_owned(),
+        ];
+        let (found, problems) = nested(&both.concat());
+        assert_eq!(found, ["service a runs a -", "service a-b runs a-b -"]);
+        let note = "parts/child.yaml: TemplateNested: the template is read with the parameters that these \
+                    nested stacks pass: A of main.yaml, B of main.yaml";
+        assert!(problems.iter().any(|it| it == note), "{problems:?}");
+    }
+
+    #[test]
+    fn what_a_nested_stack_lacks_is_an_error_where_it_is_needed() {
+        for (parameters, expected) in [
+            ("Name: !GetAtt App.Outputs.Name", "App refers to itself"),
+            ("Name: !GetAtt Other.Outputs.Name2", "has no output Name2"),
+            ("Name: !GetAtt Other.Outputs.Absent", "has no output Absent"),
+        ] {
+            let parent = [
+                stack("App", "parts/child.yaml", parameters),
+                stack("Other", "parts/child.yaml", "Name: other"),
+            ];
+            let files = [
+                ("main.yaml", format!("Resources:\n{}", parent.concat())),
+                ("parts/child.yaml", CHILD.to_owned()),
+            ];
+            let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+            let (units, problems) = units(&files, &[]);
+            let found = units
+                .iter()
+                .flat_map(super::super::super::testing::findings);
+            let all: Vec<String> = found.chain(problems).collect();
+            assert!(
+                all.iter().any(|it| it.contains(expected)),
+                "{parameters}: {all:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn nested_stacks_have_limits() {
+        let level = |number: usize| {
+            let next = format!("{}.yaml", number + 1);
+            let two = [stack("A", &next, ""), stack("B", &next, "")];
+            (
+                format!("{number}.yaml"),
+                format!("Resources:\n{}", two.concat()),
+            )
+        };
+        // Each level doubles the stacks, and there are too many levels.
+        let mut files: Vec<(String, String)> = (0..14).map(level).collect();
+        files.push(("14.yaml".to_owned(), CHILD.to_owned()));
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(a, b)| (a.as_str(), b.as_str()))
+            .collect();
+        let (_, problems) = units(&files, &[]);
+        for expected in [
+            "more than 10 stacks are around it",
+            "more than 500 nested stacks",
+        ] {
+            assert!(
+                problems.iter().any(|it| it.contains(expected)),
+                "{expected}: {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_imported_is_known_if_one_template_exports_it() {
+        let service = |name: &str| {
+            format!(
+                "Parameters: {{Net: {{Type: String}}}}\nResources:\n  \
+                 T: {{Type: AWS::ECS::TaskDefinition, Properties: {{Family: {name}, ContainerDefinitions: \
+                 [{{Name: web, Image: nginx, Memory: 64}}]}}}}\n"
+            )
+        };
+        let export = |name: &str, value: &str| {
+            format!(
+                "Resources: {{C: {{Type: AWS::ECS::Cluster}}}}\n\
+                 Outputs: {{X: {{Value: {value}, Export: {{Name: {name}}}}}}}\n"
+            )
+        };
+        let stack_name = "!Sub '${AWS::StackName}-Name'";
+        for (import, exports, expected) in [
+            ("!ImportValue shared", &[export("shared", "web")][..], "web"),
+            ("!ImportValue e0-Name", &[export(stack_name, "web")], "web"),
+            ("!ImportValue net-Name", &[export(stack_name, "web")], "web"),
+            (
+                "!ImportValue {'Fn::Sub': '${Net}-Name'}",
+                &[export(stack_name, "web")],
+                "web",
+            ),
+            (
+                "!ImportValue net-Name",
+                &[export(stack_name, "web"), export(stack_name, "api")],
+                "${net-Name}",
+            ),
+            (
+                "!ImportValue e1-Name",
+                &[export(stack_name, "web"), export(stack_name, "api")],
+                "api",
+            ),
+            ("!ImportValue other", &[export("shared", "web")], "${other}"),
+            (
+                "!ImportValue shared",
+                &[export("shared", "!GetAtt C.Unknown")],
+                "${shared}",
+            ),
+            (
+                "!ImportValue outer",
+                &[
+                    export("outer", "!ImportValue inner"),
+                    export("inner", "web"),
+                ],
+                "web",
+            ),
+        ] {
+            let service = service(import);
+            let names: Vec<String> = (0..exports.len()).map(|it| format!("e{it}.yaml")).collect();
+            let mut files = vec![("service.yaml", service.as_str())];
+            let exports = names.iter().zip(exports);
+            files.extend(exports.map(|(name, text)| (name.as_str(), text.as_str())));
+            let (units, _) = units(&files, &[]);
+            let found: Vec<String> = units.iter().map(summary).collect();
+            assert_eq!(
+                found,
+                [format!("service {expected} runs {expected} -")],
+                "{import}"
+            );
+        }
+    }
+}

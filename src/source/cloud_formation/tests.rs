@@ -152,6 +152,17 @@ fn expressions_have_the_values_that_cloudformation_gives_them() {
             "!ImportValue 'net:${Stage}-Vpc'",
             r#""${net___Stage_-Vpc}""#,
         ),
+        ("!GetAZs ''", r#"["${AvailabilityZones}"]"#),
+        (
+            "!Select [1, !GetAZs {Ref: 'AWS::Region'}]",
+            r#""${AvailabilityZones.1}""#,
+        ),
+        ("!GetAZs us-east-1", r#"["${AvailabilityZones.us-east-1}"]"#),
+        (
+            "!Cidr ['10.0.0.0/16', 2, 8]",
+            r#"["10.0.0.0/24","10.0.1.0/24"]"#,
+        ),
+        ("!Select [1, !Cidr [!Ref Tag, 2]]", r#""${Tag.Cidr.1}""#),
         ("!Ref Task", r#""web""#),
         ("!Ref AWS::StackName", r#""Shop""#),
     ];
@@ -170,6 +181,18 @@ fn expressions_have_the_values_that_cloudformation_gives_them() {
 #[test]
 fn what_has_no_value_is_said() {
     let table = [
+        (
+            "!Length {Ref: Subnets}",
+            "the length of a list is not known: give it with --set Subnets=A,B",
+        ),
+        (
+            "!ToJsonString {a: [!Ref Nothing]}",
+            "Nothing is neither a parameter nor a resource of the template",
+        ),
+        (
+            "!Cidr ['10.0.0.0/24', 3, 7]",
+            "10.0.0.0/24 has no 3 blocks of 7 bits",
+        ),
         (
             "!Ref Nothing",
             "Nothing is neither a parameter nor a resource of the template",

@@ -7,6 +7,7 @@
 
 mod address;
 mod attribute;
+mod cluster;
 mod collect;
 pub(super) mod configuration;
 mod configured;
@@ -141,7 +142,10 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
     add_name(&mut properties, kind, resource);
     match &*resource.type_ {
         "aws_appautoscaling_policy" => add_policy_type(&mut properties, resource),
-        "aws_ecs_service" => add_count(&mut properties, resource),
+        "aws_ecs_service" => {
+            add_count(&mut properties, resource);
+            cluster::add_strategy(plan, resource, &mut properties);
+        }
         _ => {}
     }
     Converted::Document(document(resource, properties))
