@@ -137,7 +137,7 @@ fn nest<'t, 'a>(
         }
     };
     stack.take_names(&child.expanded.names);
-    if !child.is_input {
+    if child.input.is_none() {
         documents.extend(child.documents_at(resource.key_span));
         for (_, message) in &child.expanded.findings {
             stack.say(resource.key_span, message.clone());

@@ -2,7 +2,7 @@
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-nested-stacks.html>). Each is a stack of its
 //! own, with the parameters that the stack around it passes. Its placeholders begin with its logical ID.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     super::{
@@ -30,9 +30,8 @@ const MOST: usize = 500;
 /// A nested stack, evaluated.
 #[derive(Debug)]
 pub(super) struct Child {
-    pub(super) place: Place,
-    /// Whether its template is one of the input, so that its documents are those of that file.
-    pub(super) is_input: bool,
+    /// Where its template is, if that is a file of the input: its documents are those of that file then.
+    pub(super) input: Option<Place>,
     /// Where its template begins in its file.
     pub(super) start: usize,
     pub(super) expanded: Expanded<'static>,
@@ -215,8 +214,7 @@ fn child<'t, 'a>(
     let expanded = stack.finish(root.span, documents);
     let resources = expanded.resources.into_iter();
     Child {
-        place: source.place.clone(),
-        is_input: source.is_input,
+        input: source.input.clone(),
         start: root.span.start,
         expanded: Expanded {
             resources: resources.map(Node::into_owned).collect(),
@@ -243,7 +241,7 @@ pub(super) struct Whole {
 /// Evaluates what a stack has for others.
 pub(super) fn whole(stack: &mut Stack<'_, '_>) -> Whole {
     let (outputs, exports) = outputs(stack);
-    let own: std::rc::Rc<Strategies<'_>> = cluster::strategies(stack);
+    let own: Rc<Strategies<'_>> = cluster::strategies(stack);
     let strategies = own.iter();
     let strategies = strategies
         .map(|(name, it)| (name.clone(), stack.carry(it.clone())))

@@ -27,7 +27,7 @@ impl<'a> Stack<'_, 'a> {
         let kind = kind.unwrap_or_default();
         let is_of_ssm = kind.starts_with("AWS::SSM::Parameter::Value");
         let is_list = kind == "CommaDelimitedList" || kind.contains("List<");
-        if let Some(Some(passed)) = self.passed(name) {
+        if let Some(passed) = self.passed(name) {
             return Some(self.passed_value(name, &passed, declared, is_list, span));
         }
         let qualified = self.qualified(name);

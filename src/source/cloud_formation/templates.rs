@@ -49,7 +49,8 @@ pub(super) struct Place {
 /// The template of a nested stack.
 pub(super) struct Source {
     pub(super) place: Place,
-    pub(super) is_input: bool,
+    /// Where it is as a file of the input, if it is one: it may have been named beside the folder.
+    pub(super) input: Option<Place>,
     pub(super) text: SourceText,
 }
 
@@ -99,7 +100,7 @@ impl Templates {
     pub(super) fn place(&self, name: &str) -> Option<Place> {
         let mut folders = self.folders.iter().enumerate();
         folders.find_map(|(folder, it)| {
-            let path = name.strip_prefix(&it.prefix)?.to_owned();
+            let path = plain(name).strip_prefix(plain(&it.prefix))?.to_owned();
             it.inputs.contains(&path).then_some(Place { folder, path })
         })
     }
@@ -136,16 +137,12 @@ impl Templates {
         for path in paths {
             match folder.files.text(&path) {
                 Ok(text) => {
-                    let is_input = folder.inputs.contains(&path);
+                    let input = self.place(text.name());
                     let place = Place {
                         folder: place.folder,
                         path,
                     };
-                    return Ok(Source {
-                        place,
-                        is_input,
-                        text,
-                    });
+                    return Ok(Source { place, input, text });
                 }
                 Err(why) => last = Some(why),
             }
@@ -201,7 +198,8 @@ impl Templates {
             let mut stack = Stack::new(&root, &name, values, around);
             documents(&mut stack);
             let whole = whole(&mut stack);
-            let children = whole.children.iter().map(|(_, it)| it.place.clone());
+            let children = whole.children.iter();
+            let children = children.filter_map(|(_, it)| it.input.clone());
             called.extend(children.filter(|it| it != place));
             all.push((place, name, whole));
         }
@@ -216,7 +214,7 @@ impl Templates {
             }
             index.around.add(whole.exports, whole.strategies);
             for (id, child) in whole.children {
-                index.add(&name, id, &child);
+                index.add(&name, &id, &child);
             }
         }
         index
@@ -237,14 +235,14 @@ impl Around {
 
 impl Index {
     /// Adds a nested stack and those that it nests.
-    fn add(&mut self, file: &str, id: String, child: &Arc<Child>) {
+    fn add(&mut self, file: &str, id: &str, child: &Arc<Child>) {
         let (exports, strategies) = (child.exports.clone(), child.strategies.clone());
         self.around.add(exports, strategies);
         for (inner, grandchild) in &child.children {
-            self.add(file, format!("{id}.{inner}"), grandchild);
+            self.add(file, &format!("{id}.{inner}"), grandchild);
         }
-        if child.is_input {
-            let nested = self.nested.entry(child.place.clone()).or_default();
+        if let Some(place) = &child.input {
+            let nested = self.nested.entry(place.clone()).or_default();
             nested.push((format!("{id} of {file}"), Arc::clone(child)));
         }
     }
@@ -264,10 +262,7 @@ impl Index {
                 all.resources.push(document);
             }
             for (position, message) in &child.expanded.findings {
-                let finding = (at(*position), message.clone());
-                if !all.findings.contains(&finding) {
-                    all.findings.push(finding);
-                }
+                add(&mut all.findings, (at(*position), message.clone()));
             }
             all.names.extend(child.expanded.names.iter().cloned());
         }
@@ -282,6 +277,34 @@ impl Index {
     /// Whether another template may need what a file exports.
     pub(super) fn exports_of(&self, file: &str) -> bool {
         self.around.exports.iter().any(|it| it.file == file)
+    }
+}
+
+/// Returns the name of a file without a beginning that says nothing: `./a` is `a`.
+fn plain(name: &str) -> &str {
+    name.strip_prefix("./").unwrap_or(name)
+}
+
+/// Adds what one nested stack of a template says, which another one may have said, or said with other names.
+fn add(findings: &mut Vec<(Span, Message)>, (span, message): (Span, Message)) {
+    use Message::{KnownAfterDeployment, ParametersNotGiven};
+    for (at, known) in findings.iter_mut() {
+        if *at != span {
+            continue;
+        }
+        match (known, &message) {
+            (KnownAfterDeployment { names }, KnownAfterDeployment { names: more })
+            | (ParametersNotGiven { names }, ParametersNotGiven { names: more }) => {
+                let all = names.split(", ").chain(more.split(", "));
+                let all: BTreeSet<&str> = all.collect();
+                *names = all.into_iter().collect::<Vec<_>>().join(", ");
+                return;
+            }
+            _ => {}
+        }
+    }
+    if !findings.contains(&(span, message.clone())) {
+        findings.push((span, message));
     }
 }
 

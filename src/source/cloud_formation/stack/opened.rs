@@ -78,9 +78,9 @@ impl<'t> Stack<'t, '_> {
         }
     }
 
-    /// Returns the value that the stack around this one passes for a parameter; `None` if this one is not nested.
-    pub(in super::super) fn passed(&self, name: &str) -> Option<Option<Carried>> {
-        self.passed.as_ref().map(|it| it.get(name).cloned())
+    /// Returns the value that the stack around this one passes for a parameter.
+    pub(in super::super) fn passed(&self, name: &str) -> Option<Carried> {
+        self.passed.as_ref()?.get(name).cloned()
     }
 
     /// Returns a name of this stack as it is outside of it.

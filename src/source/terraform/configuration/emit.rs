@@ -21,6 +21,9 @@ use crate::diagnostic::Message;
 /// The arguments by which resources that are not converted are known.
 const NAMES: &[&str] = &["name", "path", "region"];
 
+/// The type that is not converted, but of which more than the name is needed.
+const STRATEGY_OF_CLUSTER: &str = "aws_ecs_cluster_capacity_providers";
+
 /// An instance of a resource.
 #[derive(Debug)]
 pub(in super::super) struct Made {
@@ -130,7 +133,7 @@ impl Evaluator<'_> {
             return Ok(None);
         };
         let context = self.context(instance.module, typed.declared.file, &instance.turn);
-        let body = if Type::named(&typed.type_).is_some() {
+        let body = if Type::named(&typed.type_).is_some() || typed.type_ == STRATEGY_OF_CLUSTER {
             self.body(&typed.declared.block.body, true, &context)?
         } else {
             self.names(instance)?
