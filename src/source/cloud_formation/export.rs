@@ -118,7 +118,9 @@ impl<'a> Call<'_, '_, 'a> {
             }
         }
         let export = found(&stack.around.exports, &name, &pattern);
-        if let Some(export) = export {
+        let says_something =
+            |it: &&Export| it.value.known().is_some() || it.value.delay().is_some();
+        if let Some(export) = export.filter(says_something) {
             stack.imported.insert(format!("{key} of {}", export.file));
             if export.value.known().is_some() {
                 return Ok(stack.receive(&export.value, span));

@@ -52,9 +52,9 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
     let run = referred(stack, &all);
     let mut revisions = Revisions::new();
     for (family, same) in families {
-        let is_run = |it: &&Resource<'t, 'a>| run.contains(&*it.id);
-        let any = same.iter().any(|it| is_run(&it));
-        let Some(kept) = same.iter().position(|it| !any || is_run(&it)) else {
+        let is_run = |it: &Resource<'t, 'a>| run.contains(&*it.id);
+        let any = same.iter().any(|it| is_run(it));
+        let Some(kept) = same.iter().position(|it| !any || is_run(it)) else {
             continue;
         };
         let mut outcomes = Vec::with_capacity(same.len());
@@ -65,7 +65,7 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
                 continue;
             }
             at = at.or(Some(resource.key_span));
-            let revision = if any && !is_run(&resource) {
+            let revision = if any && !is_run(resource) {
                 outcomes.push(format!("{} is left out, as nothing runs it", resource.id));
                 Revision::LeftOut
             } else {
