@@ -72,7 +72,10 @@ impl Given {
                 let inside = inside.to_string_lossy().replace('\\', "/");
                 Some((path.display().to_string(), inside))
             });
-            by_prefix(names, &(Arc::new(Below::folder(root.clone())) as Arc<dyn Files>))
+            by_prefix(
+                names,
+                &(Arc::new(Below::folder(root.clone())) as Arc<dyn Files>),
+            )
         });
         Arc::new(Templates::new(folders.collect()))
     }

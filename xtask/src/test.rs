@@ -149,14 +149,15 @@ fn test() -> Result<()> {
     execute(cargo(["doc", "--no-deps", "--locked", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Explores every possible deployment in a model of the world, with more faults than the unit tests.
+/// Explores every possible deployment in a model of the world, with more faults than the unit tests, and every fault of
+/// every request to an API server in memory, of which they have a sample.
 fn explore() -> Result<()> {
     execute(&mut cargo([
         "test",
         "--lib",
         "--release",
         "--locked",
-        "every_longer_way",
+        "every_",
         "--",
         "--ignored",
     ]))

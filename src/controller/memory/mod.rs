@@ -3,8 +3,9 @@
 //! This module is only for tests. A [`scenario`] is what users do, one thing after the other. A [`replica`] of the
 //! operator carries it out: its reconciles are those of the program, its client leads to an [`api_server`] whose
 //! objects are in a [`store`], and between two reconciles its caches are updated. [`kubernetes`] models what Kubernetes
-//! itself does. A [`trial`] is one run with one fault, and [`tests`] have a trial for each request and each fault: all
-//! of them have to end as if there had been no fault. Where the exact end matters, [`ends`] check it.
+//! itself does. A [`trial`] is one run with one fault, and [`tests`] have a trial for every third fault of
+//! all requests, or by name for every one: all of them have to end as if there had been no fault. Where the exact end
+//! matters, [`ends`] check it.
 
 mod api_server;
 mod ends;

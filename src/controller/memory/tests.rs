@@ -56,9 +56,19 @@ struct Expected {
     told: Vec<String>,
 }
 
+/// How many of the faults are injected.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// Every third one, which is another kind at each request.
+    Sample,
+    Every,
+}
+
 /// Deviations from the expected end.
-#[derive(Default)]
 struct Failures {
+    extent: Extent,
+    /// The number of faults, with those that are not injected.
+    faults: usize,
     requests: usize,
     trials: usize,
     failed: usize,
@@ -69,6 +79,26 @@ struct Failures {
 const MOST_TOLD: usize = 5;
 
 impl Failures {
+    const fn new(extent: Extent) -> Self {
+        Self {
+            extent,
+            faults: 0,
+            requests: 0,
+            trials: 0,
+            failed: 0,
+            told: String::new(),
+        }
+    }
+
+    /// Whether the next fault is injected.
+    const fn takes_next(&mut self) -> bool {
+        self.faults += 1;
+        match self.extent {
+            Extent::Sample => self.faults.is_multiple_of(3),
+            Extent::Every => true,
+        }
+    }
+
     /// Runs a trial and compares its end with the expected one.
     fn check(&mut self, what: &str, trial: &Trial<'_>, expected: &Expected) {
         let differences = match trial.run() {
@@ -127,12 +157,12 @@ fn told_otherwise(expected: &[String], told: &[String]) -> Vec<String> {
     )]
 }
 
-/// Injects every fault at each request of each act of a scenario in turn.
-fn disturb(scenario: &Scenario) {
+/// Injects faults at the requests of each act of a scenario in turn.
+fn disturb(scenario: &Scenario, extent: Extent) {
     let ends = undisturbed(scenario.before.iter().chain(&scenario.acts));
     let mut starts = vec![Store::default()];
     starts.extend(ends);
-    let mut failures = Failures::default();
+    let mut failures = Failures::new(extent);
     for (index, act) in scenario.acts.iter().enumerate() {
         let index = index + scenario.before.len();
         disturb_act(act, &starts[index], &starts[index + 1], &mut failures);
@@ -211,6 +241,9 @@ fn errors(
             if of_writes && !request.is_write || *wrong == Wrong::Deleted && !is_made_again {
                 continue;
             }
+            if !failures.takes_next() {
+                continue;
+            }
             // For late caches, the worst case is a change that was carried out and not learned.
             let (whose, late) = match wrong {
                 Wrong::AnswerLost => LATE[0],
@@ -237,6 +270,9 @@ fn deaths(what: &str, asked: &[Asked], expected: &Expected, failures: &mut Failu
                 continue;
             }
             seen = Some(store.version());
+            if !failures.takes_next() {
+                continue;
+            }
             let request = &request.what;
             let what = format!("{what}, death {when} #{number} {request}");
             failures.check(&what, &Trial::of(store), expected);
@@ -272,7 +308,7 @@ fn losses(what: &str, asked: &[Asked], end: &Store, failures: &mut Failures) {
     let asked = asked.iter().map(|request| (&*request.what, &request.after));
     for (request, store) in asked.chain([("nothing more", end), ("all of it", &restored)]) {
         let mut broken = store.clone();
-        if !broken.lose_tasks() {
+        if !broken.lose_tasks() || !failures.takes_next() {
             continue;
         }
         let what = format!("{what}, tasks are lost after {request}");
@@ -290,9 +326,21 @@ macro_rules! scenarios {
         $(
             #[test]
             fn $name() {
-                disturb(&$of());
+                disturb(&$of(), Extent::Sample);
             }
         )*
+
+        mod every_fault {
+            use super::*;
+
+            $(
+                #[test]
+                #[ignore = "all of them take minutes: cargo xtask test explore"]
+                fn $name() {
+                    disturb(&$of(), Extent::Every);
+                }
+            )*
+        }
     };
 }
 

@@ -141,3 +141,69 @@ fn member<'n>(root: &'n Node<'_>, key: &str) -> Option<&'n str> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::terraform::configuration::Texts, *};
+
+    #[test]
+    fn a_configuration_is_known_by_its_name() {
+        for (name, expected) in [
+            ("ecspresso.yml", true),
+            ("orders/ecspresso-prod.yaml", true),
+            ("C:\\orders\\prod.ecspresso.json", true),
+            ("ecspresso/service.json", false),
+            ("ecspresso.jsonnet", false),
+            ("config.yml", false),
+        ] {
+            assert_eq!(is_configuration(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_files_of_the_folder_are_read() {
+        let files = [
+            (
+                "ecspresso.yml",
+                "service: a\nservice_definition: defs/s.json\ntask_definition: ../t.json",
+            ),
+            (
+                "other-ecspresso.yml",
+                "service: b\nservice_definition: /etc/passwd",
+            ),
+            ("no-ecspresso.yml", "services: []"),
+            ("broken-ecspresso.yml", "a: ["),
+            ("defs/s.json", "{}"),
+        ];
+        let texts = files.map(|(name, text)| (name.to_owned(), SourceText::new(name, text)));
+        let texts = Texts(BTreeMap::from(texts));
+        let mut deployments = Deployments::default();
+        for (name, _) in files {
+            deployments.add(name, &texts, &|path| format!("./{path}"));
+        }
+        assert_eq!(deployments.named().collect::<Vec<_>>(), ["./defs/s.json"]);
+        let expected = Deployment {
+            configuration: "./ecspresso.yml".to_owned(),
+            service: Some("a".to_owned()),
+            cluster: None,
+            family: None,
+        };
+        assert_eq!(deployments.of_service("./defs/s.json"), [expected]);
+        let outside = "it is outside of the folder that is given";
+        for (file, expected) in [
+            (
+                "./ecspresso.yml",
+                Some(vec![format!("../t.json: {outside}")]),
+            ),
+            (
+                "./other-ecspresso.yml",
+                Some(vec![format!("/etc/passwd: {outside}")]),
+            ),
+            ("./no-ecspresso.yml", None),
+            ("./broken-ecspresso.yml", None),
+        ] {
+            let found = deployments.unread(file).map(<[_]>::to_vec);
+            assert_eq!(found, expected, "{file}");
+        }
+    }
+}

@@ -80,8 +80,7 @@ mod tests {
 
     #[test]
     fn defaults_are_taken_unless_a_value_is_given() {
-        let fill = Fill::from([("GIVEN".to_owned(), "x".to_owned())]);
-        let values = Values::from(fill);
+        let values = Values::from(Fill::from([("GIVEN".to_owned(), "x".to_owned())]));
         for (text, expected, said) in [
             (
                 r#"{"a":"{{ env `CPU` `256` }}"}"#,
