@@ -9,7 +9,6 @@ use std::{
 
 use super::{
     configured::{self, Given},
-    ecspresso::Deployments,
     entry::{Entry, follow},
     expand::expand,
     index::{Indexed, Skipped},
@@ -47,6 +46,7 @@ impl Catalog {
     ) -> Self {
         let mut origins = Vec::new();
         let mut configurations = Given::default();
+        let mut given = BTreeSet::new();
         let mut unread = false;
         let mut unknown = |problem| {
             unread = true;
@@ -61,6 +61,7 @@ impl Catalog {
             } else {
                 let folder = file.folder.and_then(|folder| paths.get(folder));
                 configurations.add(&file.path, folder.map(PathBuf::as_path));
+                given.insert(file.path.clone());
                 origins.push(Origin::File {
                     path: file.path,
                     folder: file.folder.and_then(|folder| u32::try_from(folder).ok()),
@@ -69,7 +70,8 @@ impl Catalog {
         }
         let mut values = values.into();
         values.deployments = configurations.deployments();
-        add_named(&mut origins, &values.deployments);
+        let named = values.deployments.named_besides(&given);
+        origins.extend(named.map(|path| Origin::File { path, folder: None }));
         values.templates = configurations.templates();
         values.configurations = configurations.found();
         // What a configuration reads is converted where it is read, unless it is named.
@@ -281,20 +283,6 @@ enum Origin {
     },
     /// Standard input and pipes, which cannot be read again, and texts that are given as such.
     Memory(Box<SourceText>),
-}
-
-/// Adds the files that configurations of ecspresso name and that are not given themselves.
-fn add_named(origins: &mut Vec<Origin>, deployments: &Deployments) {
-    let given = origins.iter().filter_map(|origin| match origin {
-        Origin::File { path, .. } => Some(path.display().to_string()),
-        Origin::Memory(_) => None,
-    });
-    let given: BTreeSet<String> = given.collect();
-    let others = deployments.named().filter(|name| !given.contains(*name));
-    origins.extend(others.map(|name| Origin::File {
-        path: Path::new(name).into(),
-        folder: None,
-    }));
 }
 
 impl Origin {

@@ -2,7 +2,10 @@
 //! service and its task definition, and how ecspresso calls the service in which cluster. The files themselves do not
 //! say that.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use super::super::{
     syntax::parse_one,
@@ -109,9 +112,13 @@ impl Deployments {
         self.configurations.get(file).map(Vec::as_slice)
     }
 
-    /// Returns the files that configurations name.
-    pub(in crate::source) fn named(&self) -> impl Iterator<Item = &String> {
-        self.named.iter()
+    /// Returns the files that configurations name, except those that are given themselves.
+    pub(in crate::source) fn named_besides(
+        &self,
+        given: &BTreeSet<Box<Path>>,
+    ) -> impl Iterator<Item = Box<Path>> {
+        let named = self.named.iter().map(|name| Path::new(name).into());
+        named.filter(|path| !given.contains(path))
     }
 }
 
@@ -181,7 +188,11 @@ mod tests {
         for (name, _) in files {
             deployments.add(name, &texts, &|path| format!("./{path}"));
         }
-        assert_eq!(deployments.named().collect::<Vec<_>>(), ["./defs/s.json"]);
+        let named: Vec<_> = deployments.named_besides(&BTreeSet::new()).collect();
+        let expected: Box<Path> = Path::new("./defs/s.json").into();
+        assert_eq!(named, [expected.clone()]);
+        let given = BTreeSet::from([expected]);
+        assert_eq!(deployments.named_besides(&given).count(), 0);
         let expected = Deployment {
             configuration: "./ecspresso.yml".to_owned(),
             service: Some("a".to_owned()),

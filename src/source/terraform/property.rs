@@ -97,9 +97,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                 }
                 _ if is_answer => {}
                 // No pod depends on them, so that a variable without a value is no reason to stop.
-                Some(_) if argument.is_unknown() && matches!(name, "tags" | "tags_all") => {
-                    self.unread.push(at);
-                }
+                Some(_) if argument.is_unknown() && name == "tags" => self.unread.push(at),
                 Some((place, expected)) => {
                     if path.is_empty() {
                         self.plan.reveal(self.resource, name);
@@ -196,8 +194,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                 return Node { value, span };
             }
             if let Some(given) = self.plan.given(&address) {
-                let read = container::parsed(given, element, span, &address);
-                return self.take(read, path);
+                return self.take(container::parsed(given, element, span, &address), path);
             }
         }
         unknown(address, span)
