@@ -439,7 +439,7 @@ reasons! {
         DynamicReferencesAsSecrets { names } => "CloudFormation writes the values of {names} into the task definition when it deploys; here they become secrets, which are read when a task starts", "allow the execution role to read them";
         EbsKmsKeyForDriver { key } => "the EBS CSI driver encrypts the volume with {key} under its own role", "allow the role of the driver to use the key";
         EcrPullSecretsUnavailable { why, advice } => "the pods get no pull secrets for private images of ECR: {why}", "{advice}";
-        EcspressoNamesDiffer { files } => "the service has no name and cluster, because it is deployed by several configurations: {files}", "name the one to convert instead of the folder";
+        EcspressoNamesDiffer { files } => "the service has no name and cluster, because it is deployed by several configurations: {files}", "convert them one at a time, each by the name of its configuration";
         EfsIamUsesNodeIdentity => "EFS sees the identity of the CSI node driver instead of the task role", "allow the role of the driver in the file system policy";
         EksFargateRoundsUp { size } => "EKS Fargate adds 256 MiB and provisions {size}", "nothing to do; this size is billed";
         EmptyVolumeNotPrepopulated => "files of the image at the mount path are not copied into the volume", "copy them in a container that others wait for with SUCCESS, or mount the volume at an empty path";

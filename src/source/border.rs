@@ -79,14 +79,17 @@ impl Below {
             let message = "it is outside of the folder that is given, and of its Git work tree";
             return Err(io::Error::other(message));
         };
-        let mut given = self.given.iter();
-        let is_given = given
-            .any(|(_, root)| self::resolved(root).is_ok_and(|root| resolved.starts_with(root)));
+        // A folder that is given may be hidden itself.
+        let roots = self.given.iter();
+        let roots = roots.filter_map(|(_, root)| self::resolved(root).ok());
+        let below = roots.filter_map(|root| resolved.strip_prefix(root).ok());
+        let rest = below.min_by_key(|rest| rest.iter().count()).unwrap_or(rest);
         // Git keeps credentials in its own folder, and others keep theirs beside it.
-        let is_hidden = |step: &OsStr| step.as_encoded_bytes().starts_with(b".");
-        if !is_given && rest.iter().any(is_hidden) {
-            let message = "it is hidden, and outside of the folder that is given";
-            return Err(io::Error::other(message));
+        if rest
+            .iter()
+            .any(|step| step.as_encoded_bytes().starts_with(b"."))
+        {
+            return Err(io::Error::other("it is hidden"));
         }
         Ok(resolved)
     }
@@ -102,14 +105,14 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     })
 }
 
-/// Returns the Git work tree around a folder, and the path of the folder in it. A home folder is none: it has more than
-/// what belongs to a project.
+/// Returns the Git work tree around a folder, and the path of the folder in it. A home folder, or one around it, is none:
+/// it has more than what belongs to a project.
 pub(super) fn work_tree(folder: &Path) -> Option<(PathBuf, String)> {
     let folder = resolved(folder).ok()?;
     let home = env::var_os("HOME").and_then(|home| resolved(Path::new(&home)).ok());
     let mut outer = folder.ancestors();
     let tree = outer.find(|it| it.join(".git").exists())?;
-    if tree.parent().is_none() || home.is_some_and(|home| home == tree) {
+    if tree.parent().is_none() || home.is_some_and(|home| home.starts_with(tree)) {
         return None;
     }
     let inside = folder.strip_prefix(tree).ok()?;

@@ -61,7 +61,7 @@ impl Catalog {
             } else {
                 let folder = file.folder.and_then(|folder| paths.get(folder));
                 configurations.add(&file.path, folder.map(PathBuf::as_path));
-                given.insert(file.path.clone());
+                given.insert(file.path.display().to_string());
                 origins.push(Origin::File {
                     path: file.path,
                     folder: file.folder.and_then(|folder| u32::try_from(folder).ok()),

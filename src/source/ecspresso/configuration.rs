@@ -62,6 +62,7 @@ impl Deployments {
         files: &dyn Files,
         called: &dyn Fn(&str) -> String,
     ) {
+        let called = |path: &str| plain(&called(path)).to_owned();
         let Ok(text) = files.text(path) else { return };
         let Ok(Some(root)) = parse_one(path, text.text()) else {
             return;
@@ -104,22 +105,35 @@ impl Deployments {
 
     /// Returns what configurations say of the service in a file.
     pub(super) fn of_service(&self, file: &str) -> &[Deployment] {
-        self.services.get(file).map_or(&[], Vec::as_slice)
+        self.services.get(plain(file)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns what a configuration names and cannot be read; `None` if the file is no configuration.
     pub(super) fn unread(&self, file: &str) -> Option<&[String]> {
-        self.configurations.get(file).map(Vec::as_slice)
+        self.configurations.get(plain(file)).map(Vec::as_slice)
     }
 
     /// Returns the files that configurations name, except those that are given themselves.
     pub(in crate::source) fn named_besides(
         &self,
-        given: &BTreeSet<Box<Path>>,
+        given: &BTreeSet<String>,
     ) -> impl Iterator<Item = Box<Path>> {
-        let named = self.named.iter().map(|name| Path::new(name).into());
-        named.filter(|path| !given.contains(path))
+        let given: BTreeSet<&str> = given.iter().map(|name| plain(name)).collect();
+        let named = self
+            .named
+            .iter()
+            .filter(move |name| !given.contains(&***name));
+        named.map(|name| Path::new(name).into())
     }
+}
+
+/// Returns the name of a file as it would be without the working directory: `./a.json` is `a.json`.
+fn plain(name: &str) -> &str {
+    let mut plain = name;
+    while let Some(rest) = plain.strip_prefix("./") {
+        plain = rest.trim_start_matches('/');
+    }
+    plain
 }
 
 /// Returns the path and text of a file that a configuration names.
@@ -189,12 +203,11 @@ mod tests {
             deployments.add(name, &texts, &|path| format!("./{path}"));
         }
         let named: Vec<_> = deployments.named_besides(&BTreeSet::new()).collect();
-        let expected: Box<Path> = Path::new("./defs/s.json").into();
-        assert_eq!(named, [expected.clone()]);
-        let given = BTreeSet::from([expected]);
+        assert_eq!(named, [Path::new("defs/s.json").into()]);
+        let given = BTreeSet::from(["./defs/s.json".to_owned()]);
         assert_eq!(deployments.named_besides(&given).count(), 0);
         let expected = Deployment {
-            configuration: "./ecspresso.yml".to_owned(),
+            configuration: "ecspresso.yml".to_owned(),
             service: Some("a".to_owned()),
             cluster: None,
             family: None,

@@ -47,7 +47,8 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
     })
 }
 
-/// Adds what configurations say of a service, which its own file leaves out.
+/// Gives a service what its configuration says of it, as ecspresso does: the names there take the place of those in the
+/// service's own file.
 fn name_service(root: &mut Node<'_>, deployed: &[Deployment]) -> Option<Message> {
     let (first, others) = deployed.split_first()?;
     if others.iter().any(|other| !other.names_as(first)) {
@@ -60,27 +61,30 @@ fn name_service(root: &mut Node<'_>, deployed: &[Deployment]) -> Option<Message>
     let Value::Object(members) = &mut root.value else {
         return None;
     };
-    let mut added = Vec::new();
+    let mut said = Vec::new();
     for (key, value) in [
         ("serviceName", &first.service),
         ("cluster", &first.cluster),
         ("taskDefinition", &first.family),
     ] {
         let Some(value) = value else { continue };
-        if members.iter().all(|member| member.key != key) {
-            added.push(format!("{key} {value}"));
-            members.push(Member {
+        let node = |span| Node {
+            value: Value::String(value.clone().into()),
+            span,
+        };
+        match members.iter_mut().find(|member| member.key == key) {
+            Some(member) if member.value.text() == Some(value) => continue,
+            Some(member) => member.value = node(member.value.span),
+            None => members.push(Member {
                 key: key.into(),
                 key_span: span,
-                value: Node {
-                    value: Value::String(value.clone().into()),
-                    span,
-                },
-            });
+                value: node(span),
+            }),
         }
+        said.push(format!("{key} {value}"));
     }
-    (!added.is_empty()).then(|| Message::EcspressoNamesUsed {
-        values: added.join(", "),
+    (!said.is_empty()).then(|| Message::EcspressoNamesUsed {
+        values: said.join(", "),
         file: first.configuration.clone(),
     })
 }

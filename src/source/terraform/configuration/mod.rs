@@ -199,6 +199,20 @@ impl Evaluator<'_> {
             let message = Message::ExpressionNotEvaluated { address, why };
             all.push((Span::new(start.start, start.start), message));
         }
+        for (path, why) in &self.modules.broken {
+            // A file of the input says itself what is wrong with it.
+            let is_said = |name: &String| {
+                let outer = name.strip_suffix(&**path);
+                outer.is_some_and(|it| it.is_empty() || it.ends_with('/'))
+            };
+            if inputs.iter().any(is_said) {
+                continue;
+            }
+            let error = format!("the module has {path} too, which cannot be read: {why}");
+            let all = findings.entry(first.clone()).or_default();
+            let message = Message::UnreadableFile { error };
+            all.push((Span::new(start.start, start.start), message));
+        }
         if !unread.is_empty() {
             let names = unread.join(", ");
             let all = findings.entry(first.clone()).or_default();

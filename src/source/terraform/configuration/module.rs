@@ -161,11 +161,13 @@ pub(super) struct Modules {
     pub(super) given: BTreeMap<String, (usize, Attribute)>,
     /// What Terraform reads besides and is not read here, with the reason.
     pub(super) unread: Vec<(String, String)>,
+    /// The sources that cannot be read, by their paths, with the reason.
+    pub(super) broken: Vec<(String, String)>,
 }
 
 impl Modules {
-    /// Reads the module of a folder, and all that it calls. A file with a syntax error is left out: it is an error where
-    /// the file itself is read, and the rest is evaluated without it.
+    /// Reads the module of a folder, and all that it calls. A file with a syntax error is left out, and the rest is
+    /// evaluated without it.
     pub(super) fn read(folder: &str, files: &dyn Files) -> Self {
         let mut modules = Self::default();
         modules.add(folder, files);
@@ -236,28 +238,36 @@ impl Modules {
             return None;
         }
         let path = join(folder, name)?;
-        // A source with an error says so itself.
-        let mut failed = |why: String| {
-            if !is_source(name) {
-                self.unread.push((name.to_owned(), why));
+        match self.parsed(&path, files) {
+            Ok(parsed) => Some(parsed),
+            Err(why) if is_source(name) => {
+                self.broken.push((path, why));
+                None
             }
-        };
-        let source = files.text(&path).map_err(&mut failed).ok()?;
+            Err(why) => {
+                self.unread.push((name.to_owned(), why));
+                None
+            }
+        }
+    }
+
+    /// Returns the number and the blocks of a file, or why it cannot be read.
+    fn parsed(&mut self, path: &str, files: &dyn Files) -> Result<(usize, Body), String> {
+        let source = files.text(path)?;
         let number = self.files.len();
-        let body = if is_json(name) {
-            // A source with an error says so itself.
-            let (body, positions) = json_syntax::body(source.text()).ok()?;
+        let body = if is_json(path) {
+            let (body, positions) =
+                json_syntax::body(source.text()).map_err(|error| error.message)?;
             self.positions.insert(number, positions);
             body
         } else {
-            let body = parse_body(source.text()).map_err(|error| {
+            parse_body(source.text()).map_err(|error| {
                 let line = error.location().line();
-                failed(format!("line {line}: {}", error.message().trim()));
-            });
-            body.ok()?
+                format!("line {line}: {}", error.message().trim())
+            })?
         };
         self.files.push(source.name().to_owned());
-        Some((number, body))
+        Ok((number, body))
     }
 
     /// Returns the head of a block.
