@@ -140,6 +140,49 @@ fn nothing_outside_of_the_work_tree_is_read_and_nothing_hidden_in_it() {
     }
 }
 
+#[test]
+fn nothing_hidden_is_read_in_the_folder_that_is_given() {
+    let text = "resource \"aws_ecs_task_definition\" \"t\" {\n  family = \"t\"\n  container_definitions = \
+                file(\"${path.module}/.git/secret.json\")\n}\n";
+    let ecspresso = "service_definition: .git/secret.json\ntask_definition: .env\n";
+    let files = [
+        (".git/secret.json", CONTAINERS),
+        (".env", "DB_PASSWORD=hunter2\n"),
+        ("main.tf", text),
+        ("deploy/.env", "DB_PASSWORD=hunter2\n"),
+        ("deploy/ecspresso.yml", ecspresso),
+    ];
+    let folder = Folder::new("terraform-hidden", &files);
+    for input in [".", "main.tf", "deploy", "deploy/ecspresso.yml"] {
+        let run = convert(&folder.0, &[input]);
+        assert_eq!(run.status, Some(1), "{input}: {}", run.stderr);
+        assert!(run.stderr.contains("hidden"), "{input}: {}", run.stderr);
+        assert_eq!(run.stdout, "", "{input}");
+        assert!(!run.stderr.contains("hunter2"), "{input}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_file_of_a_called_module_that_cannot_be_read_is_an_error() {
+    for broken in ["resource \"a\" {\n", "\u{fffe}{"] {
+        let files = [
+            (".git/HEAD", "ref: refs/heads/main\n"),
+            ("modules/web/more.tf", broken),
+        ];
+        let tree = tree("terraform-broken", &files);
+        let run = convert(&tree.0, &["envs/prod"]);
+        assert_eq!(run.status, Some(1), "{}", run.stderr);
+        let said = run.stderr.matches("[UnreadableFile]").count();
+        assert_eq!(said, 1, "{}", run.stderr);
+        assert!(run.stderr.contains("modules/web/more.tf"), "{}", run.stderr);
+        // A file of the input says it itself.
+        let run = convert(&tree.0, &["."]);
+        assert_eq!(run.status, Some(1), "{}", run.stderr);
+        assert!(!run.stderr.contains("[UnreadableFile]"), "{}", run.stderr);
+        assert!(run.stderr.contains("[SyntaxError]"), "{}", run.stderr);
+    }
+}
+
 /// What the module makes, written out.
 const PLAIN: &str = r#"
 resource "aws_ecs_task_definition" "web" {

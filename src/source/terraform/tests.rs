@@ -283,7 +283,7 @@ fn arguments_become_members_of_the_api() {
         (
             "aws_appautoscaling_policy",
             r#"{"name":"up","step_scaling_policy_configuration":[{"adjustment_type":"ChangeInCapacity","step_adjustment":[{"metric_interval_lower_bound":"0","metric_interval_upper_bound":"","scaling_adjustment":1}]}],"target_tracking_scaling_policy_configuration":[]}"#,
-            r#"{PolicyName:"up",StepScalingPolicyConfiguration:{AdjustmentType:"ChangeInCapacity",StepAdjustments:[{MetricIntervalLowerBound:"0",ScalingAdjustment:1}]}}"#,
+            r#"{PolicyName:"up",StepScalingPolicyConfiguration:{AdjustmentType:"ChangeInCapacity",StepAdjustments:[{MetricIntervalLowerBound:"0",ScalingAdjustment:1}]},PolicyType:"StepScaling"}"#,
         ),
         (
             "aws_cloudwatch_metric_alarm",
