@@ -131,8 +131,8 @@ impl Evaluator<'_> {
         let path = call.path.as_deref().filter(|_| outer < DEEPEST);
         let called = path.and_then(|path| self.modules.at(path));
         let Some(called) = called else {
-            self.unread_modules
-                .insert(format!("{address} ({})", call.source));
+            let source = call.shown_source();
+            self.unread_modules.insert(format!("{address} ({source})"));
             let value = Val::of_address(address, None, here);
             self.calls.insert((module, index), value.clone());
             return Ok(value);
@@ -198,6 +198,10 @@ impl Evaluator<'_> {
     fn output(&mut self, module: usize, name: &str, address: String, here: Place) -> Evaluated {
         let found = self.module(module).and_then(|it| it.outputs.get(name));
         let Some(declared) = found else {
+            // A description has only the outputs that matter.
+            if self.module(module).is_some_and(|it| it.is_described) {
+                return Ok(self.unknown_at(address, here));
+            }
             return Err(Failure::new(format!("the module has no output {name}")));
         };
         let Some(value) = declared.argument("value") else {

@@ -6,6 +6,7 @@ use hcl_edit::expr::Expression;
 
 use super::{
     block::META,
+    described::{reference, without_credentials},
     evaluator::{Context, Evaluator},
     module::{Call, Module},
     value::{Failure, Kind, Place, Turn, Val, number_of},
@@ -23,6 +24,9 @@ const OF_THE_CALL: &[&str] = &["source", "version", ALL];
 
 /// The local value of a description that lists inputs which change no task.
 const OF_NO_EFFECT: &str = "of_no_effect";
+
+/// The local value of a description that lists inputs which the version that it is read as does not have.
+const NOT_IN_VERSION: &str = "not_in_version";
 
 impl<'m> Evaluator<'m> {
     /// Returns what a call gives an instance of a module for a variable, if it gives anything.
@@ -96,37 +100,89 @@ impl<'m> Evaluator<'m> {
         let is_description = self.module(outer).is_some_and(|it| it.is_described);
         let name = format!("{}module.{}", self.prefix(outer), call.name);
         if !is_description {
-            let (name, source) = (name.clone(), call.source.clone());
-            self.say(here, Message::ModuleReadByInputs { name, source });
-        }
-        if let Some(version) = described.unknown.filter(|_| !is_description) {
-            let message = Message::ModuleVersionNotKnown {
+            let message = Message::ModuleReadByInputs {
                 name: name.clone(),
-                version: version.to_string(),
-                known: described.major.to_string(),
+                source: call.shown_source(),
             };
             self.say(here, message);
+            if let Some(version) = call.version_not_known() {
+                let message = Message::ModuleVersionNotKnown {
+                    name: name.clone(),
+                    version,
+                    known: described.major.to_string(),
+                };
+                self.say(here, message);
+            }
         }
         let context = self.context(outer, call.declared.file, &turn);
-        let all = self.all_inputs(outer, call, &context)?;
-        let own = call.declared.block.body.attributes();
-        let own = own.map(|it| it.key.as_str());
-        let own = own.filter(|it| !META.contains(it) && !OF_THE_CALL.contains(it));
-        let members = all.as_ref().and_then(Val::members).into_iter();
-        let members = members.flat_map(|it| it.keys().map(String::as_str));
-        let Some(called) = self.module(module) else {
-            return Ok(());
-        };
-        let unread: BTreeSet<&str> = own
-            .chain(members)
-            .filter(|input| !called.takes(input))
-            .collect();
-        if !unread.is_empty() {
-            let names: Vec<&str> = unread.into_iter().collect();
+        let names = self.inputs_not_read(module, (outer, call), &context)?;
+        if !names.is_empty() {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let names = names.join(", ");
             self.say(here, Message::ModuleInputsNotRead { name, names });
         }
         Ok(())
+    }
+
+    /// Returns the inputs that a call gives a description and that this does not read. One that is null is not given.
+    fn inputs_not_read(
+        &mut self,
+        module: usize,
+        (outer, call): (usize, &Call),
+        context: &Context<'_>,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let mut unread = BTreeSet::new();
+        let Some(called) = self.module(module) else {
+            return Ok(unread);
+        };
+        let mut of_other_versions = BTreeSet::new();
+        if called.locals.contains_key(NOT_IN_VERSION) {
+            let names = self.local(module, NOT_IN_VERSION)?;
+            let names = names.elements().unwrap_or_default().iter();
+            of_other_versions.extend(names.filter_map(Val::text).map(str::to_owned));
+        }
+        let is_unread = |input: &str| !called.takes(input) || of_other_versions.contains(input);
+        for argument in call.declared.block.body.attributes() {
+            let input = argument.key.as_str();
+            if META.contains(&input) || OF_THE_CALL.contains(&input) || !is_unread(input) {
+                continue;
+            }
+            // An expression that fails is given all the same.
+            let value = self.expression(&argument.value, context);
+            if !value.is_ok_and(|it| it.is_null()) {
+                unread.insert(input.to_owned());
+            }
+        }
+        let all = self.all_inputs(outer, call, context)?;
+        let members = all.as_ref().and_then(Val::members).into_iter().flatten();
+        let members = members.filter(|(input, it)| is_unread(input) && !it.value.is_null());
+        unread.extend(members.map(|(input, _)| input.clone()));
+        Ok(unread)
+    }
+}
+
+impl Call {
+    /// Returns the source as messages have it.
+    pub(super) fn shown_source(&self) -> String {
+        match self.declared.argument("source") {
+            Some(source) if source.as_str().is_none() => {
+                "its source is an expression: write it as a text".to_owned()
+            }
+            Some(_) => without_credentials(&self.source),
+            None => "it has no source".to_owned(),
+        }
+    }
+
+    /// Returns the version that is asked for, if it is not known what it is.
+    fn version_not_known(&self) -> Option<String> {
+        let version = self.declared.argument("version");
+        let text = version.and_then(Expression::as_str);
+        if version.is_some() && text.is_none() {
+            return Some("of an expression".to_owned());
+        }
+        let asked = text.or_else(|| reference(&self.source));
+        let asked = asked.filter(|_| self.described.is_some_and(|it| it.is_assumed));
+        asked.map(str::to_owned)
     }
 }
 

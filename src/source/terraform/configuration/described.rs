@@ -3,6 +3,8 @@
 //! other module, and nothing is downloaded
 //! (<https://developer.hashicorp.com/terraform/language/modules/sources>).
 
+use super::version::{last_allowed, of_tag};
+
 /// The description of a module.
 #[derive(Debug)]
 pub(super) struct Description {
@@ -75,8 +77,8 @@ pub(super) struct Described {
     pub(super) description: &'static Description,
     /// The major version that it is read as.
     pub(super) major: u32,
-    /// That which is asked for, if it is another one.
-    pub(super) unknown: Option<u32>,
+    /// Whether another version is asked for, or one of which the major version is not known.
+    pub(super) is_assumed: bool,
 }
 
 impl Described {
@@ -86,13 +88,17 @@ impl Described {
         let description = DESCRIPTIONS
             .iter()
             .find(|it| it.repository == place.repository && it.folder == place.folder)?;
-        let asked = version.or(place.reference).and_then(major);
-        let newest = description.majors.last().copied().unwrap_or_default();
-        let known = asked.filter(|major| description.majors.contains(major));
+        let majors = description.majors;
+        let known = match (version, place.reference) {
+            (Some(version), _) => last_allowed(version, majors),
+            (None, Some(tag)) => of_tag(tag).filter(|major| majors.contains(major)),
+            (None, None) => None,
+        };
+        let newest = majors.last().copied().unwrap_or_default();
         Some(Self {
             description,
             major: known.unwrap_or(newest),
-            unknown: asked.filter(|_| known.is_none()),
+            is_assumed: known.is_none() && (version.is_some() || place.reference.is_some()),
         })
     }
 }
@@ -113,9 +119,9 @@ struct Place<'s> {
 impl<'s> Place<'s> {
     /// Returns where a source is, if it is an address in a registry or a repository on GitHub.
     fn of(source: &'s str) -> Option<Self> {
+        let reference = reference(source);
         let source = source.strip_prefix("git::").unwrap_or(source);
-        let (address, query) = source.split_once('?').unwrap_or((source, ""));
-        let reference = query.split('&').find_map(|it| it.strip_prefix("ref="));
+        let (address, _) = source.split_once('?').unwrap_or((source, ""));
         let is_url = address.contains("://");
         let address = address.split_once("://").map_or(address, |(_, rest)| rest);
         let (address, folder) = address.split_once("//").unwrap_or((address, ""));
@@ -153,15 +159,28 @@ fn of_registry(address: &str) -> Option<String> {
     }
 }
 
-/// Returns the major version that a constraint or a tag asks for: 5 for `~> 5.2`, for `>= 5.0, < 6.0` and for `v5.1.0`
-/// (<https://developer.hashicorp.com/terraform/language/expressions/version-constraints>).
-fn major(version: &str) -> Option<u32> {
-    let mut clauses = version.split(',').map(str::trim);
-    let lower = clauses.find(|it| !it.starts_with(['<', '!']))?;
-    let number = lower.trim_start_matches(['=', '>', '~', ' ', 'v']);
-    let is_version = number.contains('.') || lower.starts_with(['v', '=', '>', '~']);
-    let digits = number.split('.').next().filter(|_| is_version)?;
-    digits.parse().ok()
+/// Returns the branch, tag or commit that a source asks for.
+pub(super) fn reference(source: &str) -> Option<&str> {
+    let (_, query) = source.split_once('?')?;
+    query.split('&').find_map(|it| it.strip_prefix("ref="))
+}
+
+/// Returns a source as messages may have it: without the name and the password of a user, and without the keys that
+/// its query may have (<https://developer.hashicorp.com/terraform/language/modules/sources>).
+pub(super) fn without_credentials(source: &str) -> String {
+    let (address, _) = source.split_once('?').unwrap_or((source, ""));
+    let mut shown = String::new();
+    let scheme = address.find("://").map(|at| at + "://".len());
+    let forced = address.find("::").map(|at| at + "::".len());
+    let (before, rest) = address.split_at(scheme.or(forced).unwrap_or_default());
+    shown.push_str(before);
+    // A password may have any of the other marks.
+    shown.push_str(rest.rsplit_once('@').map_or(rest, |(_, place)| place));
+    if let Some(reference) = reference(source) {
+        shown.push_str("?ref=");
+        shown.push_str(reference);
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -176,42 +195,42 @@ mod tests {
             (
                 "terraform-aws-modules/ecs/aws",
                 Some("~> 5.0"),
-                Some(("\0terraform-aws-modules/ecs", 5, None)),
+                Some(("\0terraform-aws-modules/ecs", 5, false)),
             ),
             (
                 "terraform-aws-modules/ecs/aws//modules/service",
                 Some("6.2.1"),
-                Some((SERVICE, 6, None)),
+                Some((SERVICE, 6, false)),
             ),
             (
                 "registry.terraform.io/terraform-aws-modules/ecs/aws//modules/service",
                 None,
-                Some((SERVICE, 7, None)),
+                Some((SERVICE, 7, false)),
             ),
             (
                 "github.com/terraform-aws-modules/terraform-aws-ecs//modules/service?ref=v5.0.0",
                 None,
-                Some((SERVICE, 5, None)),
+                Some((SERVICE, 5, false)),
             ),
             (
                 "git::https://github.com/terraform-aws-modules/terraform-aws-ecs.git//modules/service?depth=1&ref=v6.0.0",
                 None,
-                Some((SERVICE, 6, None)),
+                Some((SERVICE, 6, false)),
             ),
             (
                 "git@github.com:terraform-aws-modules/terraform-aws-ecs.git//modules/service?ref=main",
                 None,
-                Some((SERVICE, 7, None)),
+                Some((SERVICE, 7, true)),
             ),
             (
                 "git::ssh://git@github.com/cloudposse/terraform-aws-ecs-container-definition.git?ref=0.58.1",
                 None,
-                Some((CONTAINER, 0, None)),
+                Some((CONTAINER, 0, false)),
             ),
             (
                 "terraform-aws-modules/ecs/aws//modules/service",
                 Some(">= 9.0, < 10"),
-                Some((SERVICE, 7, Some(9))),
+                Some((SERVICE, 7, true)),
             ),
             ("terraform-aws-modules/vpc/aws", Some("5.0.0"), None),
             (
@@ -225,27 +244,42 @@ mod tests {
             ("", None, None),
         ] {
             let found = Described::of(source, version);
-            let found = found.map(|it| (it.description.path, it.major, it.unknown));
+            let found = found.map(|it| (it.description.path, it.major, it.is_assumed));
             assert_eq!(found, expected, "{source}");
         }
     }
 
     #[test]
-    fn constraints_have_a_major_version() {
-        for (version, expected) in [
-            ("5.12.1", Some(5)),
-            ("~> 5.0", Some(5)),
-            (">= 5.2, < 6.0", Some(5)),
-            ("< 6.0, >= 5.2", Some(5)),
-            ("v5.1.0", Some(5)),
-            ("v6", Some(6)),
-            ("= 6", Some(6)),
-            ("< 6.0", None),
-            ("main", None),
-            ("8d25f4e", None),
-            ("", None),
+    fn sources_are_shown_without_credentials() {
+        for (source, expected) in [
+            (
+                "terraform-aws-modules/ecs/aws//modules/service",
+                "terraform-aws-modules/ecs/aws//modules/service",
+            ),
+            (
+                "git::https://user:s3cret@example.com/a.git//b?depth=1&ref=v1",
+                "git::https://example.com/a.git//b?ref=v1",
+            ),
+            (
+                "git::https://user:s3/c@ret@example.com/a.git",
+                "git::https://example.com/a.git",
+            ),
+            (
+                "git::git@example.com:a/b.git?sshkey=s3cret",
+                "git::example.com:a/b.git",
+            ),
+            (
+                "git@github.com:a/b.git?ref=main",
+                "github.com:a/b.git?ref=main",
+            ),
+            (
+                "s3::https://s3.amazonaws.com/b/k.zip?aws_access_key_secret=s3cret",
+                "s3::https://s3.amazonaws.com/b/k.zip",
+            ),
+            ("?", ""),
+            ("", ""),
         ] {
-            assert_eq!(major(version), expected, "{version}");
+            assert_eq!(without_credentials(source), expected, "{source}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use hcl_edit::{
     Span as _,
-    expr::{Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey},
+    expr::{BinaryOperator, Conditional, Expression, ForExpr, FuncCall, Object, ObjectKey},
 };
 
 use super::{
@@ -236,11 +236,10 @@ impl Evaluator<'_> {
                 outer,
             };
             let context = &context.with(&frame);
-            if let Some(condition) = &it.cond {
-                let condition = self.expression(&condition.expr, context)?;
-                if !self.holds(&condition, context)? {
-                    continue;
-                }
+            if let Some(condition) = &it.cond
+                && !self.keeps(&condition.expr, context)?
+            {
+                continue;
             }
             let value = self.expression(&it.value_expr, context)?;
             self.spend(1, 0)?;
@@ -261,6 +260,17 @@ impl Evaluator<'_> {
         }
     }
 
+    /// Returns whether a loop keeps an element. A description leaves out what is null or empty, which is not known of
+    /// what has a placeholder: that stays.
+    fn keeps(&mut self, condition: &Expression, context: &Context<'_>) -> Result<bool, Failure> {
+        let holds = self.expression(condition, context)?;
+        let is_open = self.addresses(&holds).is_some();
+        if is_open && context.anchor.is_some() && is_of_something(condition) {
+            return Ok(true);
+        }
+        self.holds(&holds, context)
+    }
+
     /// Returns a value that is computed of others that are not known.
     pub(super) fn open(&self, of: &[&Val], place: Place) -> Val {
         let mut addresses: Vec<String> = Vec::new();
@@ -276,6 +286,20 @@ impl Evaluator<'_> {
     pub(super) fn text_of(&mut self, val: &Val) -> Option<String> {
         val.scalar().or_else(|| self.placeholder(val))
     }
+}
+
+/// Whether a condition is that something is neither null nor empty.
+fn is_of_something(condition: &Expression) -> bool {
+    let Expression::BinaryOp(it) = condition else {
+        return false;
+    };
+    let is_nothing = match &it.rhs_expr {
+        Expression::Null(_) => true,
+        Expression::String(text) => text.value().is_empty(),
+        Expression::Object(object) => object.is_empty(),
+        _ => false,
+    };
+    is_nothing && *it.operator.value() == BinaryOperator::NotEq
 }
 
 /// Returns the frame of the key of a loop that names it.

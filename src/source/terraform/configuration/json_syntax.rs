@@ -22,18 +22,6 @@ const BLOCKS: &[(&str, usize)] = &[
     ("variable", 1),
 ];
 
-/// Nested blocks that are lists in the API, so that a single object stands for a list of one.
-const LISTS: &[&str] = &[
-    "capacity_provider_strategy",
-    "load_balancer",
-    "ordered_placement_strategy",
-    "placement_constraints",
-    "service_registries",
-    "step_adjustment",
-    "volume",
-    "volume_configuration",
-];
-
 /// The member that is a comment.
 const COMMENT: &str = "//";
 
@@ -212,12 +200,6 @@ impl Writer {
                     }
                     Ok(())
                 })
-            }
-            Value::Object(_) if kind == "resource" && LISTS.contains(&key) => {
-                self.push("[");
-                self.value(value, false)?;
-                self.push("]");
-                Ok(())
             }
             _ => self.value(value, kind == "variable"),
         }
@@ -417,7 +399,7 @@ mod tests {
             ),
             (
                 r#"{"resource": {"a": {"b": [{"load_balancer": {"p": 1}, "dynamic": {"d": {"for_each": "${x}", "iterator": "i", "content": {"c": 1}}}}]}}}"#,
-                "resource \"a\" \"b\" {\nload_balancer = [{ \"p\" = 1, }]\ndynamic \"d\" {\nfor_each = \"${x}\"\niterator = i\ncontent {\nc = 1\n}\n}\n}\n",
+                "resource \"a\" \"b\" {\nload_balancer = { \"p\" = 1, }\ndynamic \"d\" {\nfor_each = \"${x}\"\niterator = i\ncontent {\nc = 1\n}\n}\n}\n",
             ),
             (
                 r#"{"output": {"o": {"a b": 1}}}"#,

@@ -24,6 +24,7 @@ mod template;
 mod traversal;
 mod value;
 mod variable;
+mod version;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -127,7 +127,7 @@ impl Evaluator<'_> {
     }
 
     /// Returns a local value (<https://developer.hashicorp.com/terraform/language/values/locals>).
-    fn local(&mut self, module: usize, name: &str) -> Evaluated {
+    pub(super) fn local(&mut self, module: usize, name: &str) -> Evaluated {
         let found = self.module(module).and_then(|it| it.locals.get(name));
         let (file, attribute) =
             found.ok_or_else(|| Failure::new(format!("there is no local.{name}")))?;

@@ -5,17 +5,13 @@ locals {
   of_no_effect = [
     "*_policy_arns",
     "*_policy_arns_map",
-    "additional_tag_map",
     "alb_security_group",
     "container_port",
-    "descriptor_formats",
     "enable_all_egress_rule",
     "enable_icmp_rule",
     "force_new_deployment",
     "ignore_changes_desired_count",
     "ignore_changes_task_definition",
-    "label_key_case",
-    "labels_as_tags",
     "nlb_*",
     "permissions_boundary",
     "redeploy_on_apply",
@@ -25,7 +21,6 @@ locals {
     "track_latest",
     "use_alb_security_group",
     "use_nlb_cidr_blocks",
-    "use_old_arn",
     "vpc_id",
     "wait_for_steady_state",
   ]
@@ -41,21 +36,37 @@ variable "name" {}
 variable "delimiter" {}
 variable "attributes" { default = [] }
 variable "label_order" {}
+variable "regex_replace_chars" {}
+variable "id_length_limit" {}
+variable "label_key_case" {}
+variable "label_value_case" {}
 variable "tags" { default = {} }
+variable "additional_tag_map" { default = {} }
+variable "descriptor_formats" { default = {} }
+variable "labels_as_tags" { default = ["default"] }
+variable "use_old_arn" { default = false }
 
 module "this" {
   source = "cloudposse/label/null"
 
-  context     = var.context
-  enabled     = var.enabled
-  namespace   = var.namespace
-  tenant      = var.tenant
-  environment = var.environment
-  stage       = var.stage
-  name        = var.name
-  delimiter   = var.delimiter
-  attributes  = var.attributes
-  label_order = var.label_order
+  context             = var.context
+  enabled             = var.enabled
+  namespace           = var.namespace
+  tenant              = var.tenant
+  environment         = var.environment
+  stage               = var.stage
+  name                = var.name
+  delimiter           = var.delimiter
+  attributes          = var.attributes
+  label_order         = var.label_order
+  regex_replace_chars = var.regex_replace_chars
+  id_length_limit     = var.id_length_limit
+  label_key_case      = var.label_key_case
+  label_value_case    = var.label_value_case
+  tags                = var.tags
+  additional_tag_map  = var.additional_tag_map
+  descriptor_formats  = var.descriptor_formats
+  labels_as_tags      = var.labels_as_tags
 }
 
 module "task_label" {
@@ -131,7 +142,7 @@ resource "aws_ecs_task_definition" "default" {
   proxy_configuration      = var.proxy_configuration
   requires_compatibilities = [var.launch_type]
   runtime_platform         = var.runtime_platform
-  tags                     = var.tags
+  tags                     = var.use_old_arn ? null : module.this.tags
   task_role_arn            = one(concat(local.given_task_role, aws_iam_role.ecs_task[*].arn))
   volume                   = concat(var.docker_volumes, var.efs_volumes, var.fsx_volumes, var.bind_mount_volumes)
 }
@@ -194,7 +205,7 @@ resource "aws_ecs_service" "default" {
   scheduling_strategy                = local.is_fargate ? "REPLICA" : var.scheduling_strategy
   service_connect_configuration      = var.service_connect_configurations
   service_registries                 = var.service_registries
-  tags                               = var.tags
+  tags                               = var.use_old_arn ? null : module.this.tags
   task_definition                    = local.has_definition ? aws_ecs_task_definition.default[0].arn : one(local.given_definition)
 
   deployment_circuit_breaker = [for type in [var.deployment_controller_type] : {

@@ -72,7 +72,7 @@ locals {
     interactive            = var.interactive
     links                  = var.links
     linuxParameters        = var.linux_parameters
-    logConfiguration       = var.log_configuration
+    logConfiguration       = var.log_configuration == null ? null : { for name, it in var.log_configuration : name => it if it != null }
     memory                 = var.container_memory
     memoryReservation      = var.container_memory_reservation
     mountPoints            = var.mount_points
@@ -83,7 +83,7 @@ locals {
     readonlyRootFilesystem = var.readonly_root_filesystem
     repositoryCredentials  = var.repository_credentials
     resourceRequirements   = var.resource_requirements
-    restartPolicy          = var.restart_policy
+    restartPolicy          = var.restart_policy == null ? null : { for name, it in var.restart_policy : name => it if it != null }
     secrets                = var.map_secrets == null ? var.secrets : [for name, value in var.map_secrets : { name = name, valueFrom = value }]
     startTimeout           = var.start_timeout
     stopTimeout            = var.stop_timeout
@@ -94,7 +94,7 @@ locals {
     volumesFrom            = var.volumes_from
     workingDirectory       = var.working_directory
   }
-  definition = merge(local.own, var.container_definition)
+  definition = merge(local.own, { for name, it in var.container_definition : name => it if it != null })
 }
 
 output "json_map_encoded" { value = jsonencode(local.definition) }

@@ -5,7 +5,7 @@ locals {
   of_no_effect = [
     "*cloudwatch_log_group*",
     "*node_iam*",
-    "cluster_capacity_providers*",
+    "cluster_capacity_providers_wait_duration",
     "cluster_configuration",
     "cluster_service_connect_defaults",
     "cluster_setting*",
@@ -13,10 +13,7 @@ locals {
     "create_infrastructure_iam_role",
     "create_security_group",
     "create_task_exec_policy",
-    "default_capacity_provider_strategy",
-    "default_capacity_provider_use_fargate",
     "disable_v7_default_name_description",
-    "fargate_capacity_providers",
     "infrastructure_iam_role_*",
     "region",
     "security_group_*",
@@ -29,13 +26,23 @@ locals {
     "task_exec_ssm_param_arns",
     "vpc_id",
   ]
+  # Each version has other inputs of capacity providers.
+  of_version_5   = ["default_capacity_provider_use_fargate", "fargate_capacity_providers"]
+  of_version_7   = ["capacity_providers", "cluster_capacity_providers"]
+  not_in_version = var.module_version < 6 ? concat(local.of_version_7, ["default_capacity_provider_strategy"]) : var.module_version < 7 ? concat(local.of_version_5, local.of_version_7) : concat(local.of_version_5, ["autoscaling_capacity_providers"])
 }
+
+variable "module_version" {}
 
 variable "create" { default = true }
 variable "name" {}
 variable "cluster_name" {}
 variable "autoscaling_capacity_providers" { default = {} }
 variable "capacity_providers" { default = {} }
+variable "cluster_capacity_providers" { default = [] }
+variable "default_capacity_provider_strategy" { default = {} }
+variable "default_capacity_provider_use_fargate" { default = true }
+variable "fargate_capacity_providers" { default = {} }
 variable "create_task_exec_iam_role" { default = false }
 variable "task_exec_iam_role_name" {}
 variable "task_exec_iam_role_path" {}
@@ -46,8 +53,38 @@ resource "aws_ecs_cluster" "this" {
   name  = coalesce(var.name, var.cluster_name, "default")
 }
 
+locals {
+  # Version 5 has the weights with the providers, of which those of one kind are used.
+  of_kind = var.default_capacity_provider_use_fargate ? var.fargate_capacity_providers : var.autoscaling_capacity_providers
+  of_providers = { for key, it in local.of_kind : key => merge(
+    lookup(it, "default_capacity_provider_strategy", null),
+    { name = lookup(it, "name", key) },
+  ) }
+  strategy = var.module_version < 6 ? local.of_providers : var.default_capacity_provider_strategy
+  made     = var.module_version < 7 ? var.autoscaling_capacity_providers : var.capacity_providers
+  used     = var.module_version < 6 ? var.fargate_capacity_providers : var.module_version < 7 ? local.strategy : {}
+  has_any  = var.module_version >= 6 || merge(local.used, local.made) != {}
+}
+
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  count = var.create && local.has_any ? 1 : 0
+
+  cluster_name = aws_ecs_cluster.this[0].name
+  capacity_providers = distinct(concat(
+    var.module_version < 7 ? [] : var.cluster_capacity_providers,
+    [for key, it in local.used : coalesce(lookup(it, "name", null), key)],
+    [for key, it in local.made : coalesce(lookup(it, "name", null), key)],
+  ))
+
+  default_capacity_provider_strategy = [for key, it in local.strategy : {
+    capacity_provider = coalesce(lookup(it, "name", null), key)
+    base              = lookup(it, "base", null)
+    weight            = var.module_version < 7 ? lookup(it, "weight", null) : coalesce(lookup(it, "weight", null), 1)
+  }]
+}
+
 resource "aws_ecs_capacity_provider" "this" {
-  for_each = { for name, it in merge(var.autoscaling_capacity_providers, var.capacity_providers) : name => it if var.create }
+  for_each = { for name, it in local.made : name => it if var.create }
 
   name                       = coalesce(lookup(each.value, "name", null), each.key)
   managed_instances_provider = lookup(each.value, "managed_instances_provider", null)
@@ -71,6 +108,7 @@ output "arn" { value = one(aws_ecs_cluster.this[*].arn) }
 output "id" { value = one(aws_ecs_cluster.this[*].id) }
 output "name" { value = one(aws_ecs_cluster.this[*].name) }
 output "autoscaling_capacity_providers" { value = aws_ecs_capacity_provider.this }
+output "cluster_capacity_providers" { value = aws_ecs_cluster_capacity_providers.this }
 output "capacity_providers" { value = aws_ecs_capacity_provider.this }
 output "task_exec_iam_role_arn" { value = one(aws_iam_role.task_exec[*].arn) }
 output "task_exec_iam_role_name" { value = one(aws_iam_role.task_exec[*].name) }

@@ -89,8 +89,11 @@ locals {
       awslogs-stream-prefix = "ecs"
     }
   }
-  logs    = merge(local.is_logged ? local.awslogs : {}, var.log_configuration)
-  restart = merge({ enabled = var.module_version >= 6 }, var.restart_policy)
+  # A part that is null leaves the default.
+  logs    = merge(local.is_logged ? local.awslogs : {}, { for name, it in var.log_configuration : name => it if it != null })
+  restart = merge({ enabled = var.module_version >= 6 }, { for name, it in var.restart_policy : name => it if it != null })
+  health  = merge({ interval = 30, retries = 3, timeout = 5 }, { for name, it in var.health_check : name => it if it != null })
+  linux   = merge({ initProcessEnabled = var.enable_execute_command }, { for name, it in var.linux_parameters : name => it if it != null })
 
   definition = {
     command                = var.command
@@ -108,12 +111,12 @@ locals {
     essential              = var.essential
     extraHosts             = local.is_linux ? var.extra_hosts : null
     firelensConfiguration  = var.firelens_configuration == {} ? null : var.firelens_configuration
-    healthCheck            = var.health_check == {} ? null : merge({ interval = 30, retries = 3, timeout = 5 }, var.health_check)
+    healthCheck            = var.health_check == {} ? null : local.health
     hostname               = var.hostname
     image                  = var.image
     interactive            = var.interactive
     links                  = local.is_linux ? var.links : null
-    linuxParameters        = local.is_linux ? merge({ initProcessEnabled = var.enable_execute_command }, var.linux_parameters) : null
+    linuxParameters        = local.is_linux ? local.linux : null
     logConfiguration       = local.logs == {} ? null : local.logs
     memory                 = var.memory
     memoryReservation      = var.memory_reservation

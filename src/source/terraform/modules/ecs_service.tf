@@ -34,6 +34,7 @@ locals {
     "wait_until_stable",
     "wait_until_stable_timeout",
   ]
+  not_in_version = var.module_version < 6 ? [] : ["container_definition_defaults"]
 }
 
 variable "module_version" {}
@@ -86,21 +87,23 @@ variable "tasks_iam_role_use_name_prefix" { default = true }
 
 locals {
   has_definition = var.create && var.create_task_definition
+  # Version 6 has no defaults of containers any more.
+  defaults = var.module_version < 6 ? var.container_definition_defaults : {}
   # Version 7 tells the names of the roles from each other.
   has_endings = var.module_version >= 7
 }
 
 module "container_definition" {
   source   = "terraform-aws-modules/ecs/aws//modules/container-definition"
-  for_each = { for name, it in var.container_definitions : name => it if local.has_definition && try(it.create, true) }
+  for_each = { for name, it in var.container_definitions : name => it if local.has_definition && coalesce(try(it.create, null), true) }
 
-  inputs                  = merge(var.container_definition_defaults, each.value)
+  inputs                  = merge(local.defaults, each.value)
   module_version          = var.module_version
   name                    = coalesce(lookup(each.value, "name", null), each.key)
   service                 = var.name
   operating_system_family = lookup(var.runtime_platform, "operating_system_family", "LINUX")
-  enable_execute_command  = lookup(merge(var.container_definition_defaults, each.value), "enable_execute_command", var.enable_execute_command)
-  user                    = lookup(merge(var.container_definition_defaults, each.value), "user", var.module_version < 6 ? 0 : null)
+  enable_execute_command  = lookup(merge(local.defaults, each.value), "enable_execute_command", var.enable_execute_command)
+  user                    = lookup(merge(local.defaults, each.value), "user", var.module_version < 6 ? 0 : null)
 }
 
 resource "aws_iam_role" "task_exec" {
@@ -189,7 +192,10 @@ locals {
   is_daemon   = var.scheduling_strategy == "DAEMON"
   is_counted  = !local.is_daemon && !local.is_external
   has_service = var.create && var.create_service
-  strategy    = [for it in var.capacity_provider_strategy : it]
+  strategy = [
+    for it in var.capacity_provider_strategy :
+    var.module_version < 7 ? it : merge(it, { weight = coalesce(lookup(it, "weight", null), 1) })
+  ]
 }
 
 # The role that makes the volumes of tasks
@@ -204,12 +210,10 @@ resource "aws_security_group" "this" {
 resource "aws_ecs_service" "this" {
   count = local.has_service ? 1 : 0
 
-  alarms                             = var.alarms
   availability_zone_rebalancing      = var.availability_zone_rebalancing
   capacity_provider_strategy         = local.strategy
   cluster                            = var.cluster_arn
   deployment_circuit_breaker         = var.deployment_circuit_breaker
-  deployment_configuration           = var.deployment_configuration
   deployment_controller              = var.deployment_controller
   deployment_maximum_percent         = local.is_counted ? var.deployment_maximum_percent : null
   deployment_minimum_healthy_percent = local.is_counted ? var.deployment_minimum_healthy_percent : null
@@ -230,6 +234,16 @@ resource "aws_ecs_service" "this" {
   task_definition                    = local.has_definition ? aws_ecs_task_definition.this[0].arn : var.task_definition_arn
   vpc_lattice_configurations         = var.vpc_lattice_configurations[*]
 
+  # A part that is null leaves the default.
+  alarms = [for alarms in var.alarms[*] : merge({ enable = true, rollback = true }, {
+    for name, it in alarms : name => it if it != null
+  }) if alarms != {}]
+
+  # The keys of the hooks are names of the configuration.
+  deployment_configuration = [for it in var.deployment_configuration[*] : merge(it, {
+    lifecycle_hook = [for hook in coalesce(lookup(it, "lifecycle_hook", null), {}) : hook]
+  })]
+
   volume_configuration = [for it in var.volume_configuration[*] : merge(it, {
     managed_ebs_volume = merge(
       { role_arn = var.create_infrastructure_iam_role ? aws_iam_role.infrastructure_iam_role[0].arn : var.infrastructure_iam_role_arn },
@@ -244,8 +258,8 @@ resource "aws_ecs_service" "this" {
   } if mode == "awsvpc"]
 
   # One service is an object in version 5, and one of a list in version 6.
-  service_connect_configuration = [for it in var.service_connect_configuration[*] : merge({ enabled = true }, it, {
-    service = [for own in flatten([lookup(it, "service", [])]) : merge(own, {
+  service_connect_configuration = [for it in var.service_connect_configuration[*] : merge({ enabled = true }, { for name, part in it : name => part if part != null }, {
+    service = [for own in flatten([coalesce(lookup(it, "service", null), [])]) : merge(own, {
       client_alias = [for alias in flatten([lookup(own, "client_alias", [])]) : alias if alias != null]
     }) if own != null]
   }) if it != {}]
@@ -296,7 +310,9 @@ resource "aws_appautoscaling_policy" "this" {
 
   target_tracking_scaling_policy_configuration = [
     for it in lookup(each.value, "target_tracking_scaling_policy_configuration", null)[*] :
-    merge({ scale_in_cooldown = 300, scale_out_cooldown = 60, target_value = 75 }, it)
+    merge({ scale_in_cooldown = 300, scale_out_cooldown = 60, target_value = 75 }, {
+      for name, part in it : name => part if part != null
+    })
   ]
 }
 
