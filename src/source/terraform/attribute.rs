@@ -48,6 +48,16 @@ impl<'t, 'a> Attribute<'t, 'a> {
         }
     }
 
+    /// Returns the blocks of an argument: an object stands for a list of one, as in JSON.
+    pub(super) fn blocks(self) -> Vec<Self> {
+        match self.value.map(|it| &it.value) {
+            Some(Value::Object(_)) => vec![self],
+            _ => (0..self.length())
+                .map(|index| self.element(index))
+                .collect(),
+        }
+    }
+
     /// Returns what is at the end of a path of blocks that are there once.
     pub(super) fn at(self, path: &[&str]) -> Self {
         path.iter().fold(self, |it, name| {

@@ -59,8 +59,7 @@ fn items<'t, 'a>(
     strategy: Attribute<'t, 'a>,
     span: Span,
 ) -> Node<'a> {
-    let elements = (0..strategy.length()).map(|index| {
-        let item = strategy.element(index);
+    let elements = strategy.blocks().into_iter().map(|item| {
         let mut members = Vec::new();
         for (argument, name) in [
             ("capacity_provider", "CapacityProvider"),

@@ -13,6 +13,7 @@ pub(super) mod configuration;
 mod configured;
 mod container;
 mod known;
+mod map;
 mod named;
 mod place;
 mod plan;

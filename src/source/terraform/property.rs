@@ -9,7 +9,8 @@ use super::{
     },
     address::without_keys,
     attribute::Attribute,
-    container, member,
+    container,
+    map::Pair,
     place::put,
     plan::Plan,
     resource::Resource,
@@ -25,11 +26,11 @@ type Members = BTreeMap<&'static str, fields::Node>;
 
 /// What makes the properties of one resource.
 pub(super) struct Mapping<'p, 't, 'a> {
-    plan: &'p mut Plan<'t, 'a>,
-    resource: &'p Resource<'t, 'a>,
+    pub(super) plan: &'p mut Plan<'t, 'a>,
+    pub(super) resource: &'p Resource<'t, 'a>,
     kind: &'static Type,
     /// The arguments that the API does not have.
-    unread: Vec<String>,
+    pub(super) unread: Vec<String>,
 }
 
 impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
@@ -213,7 +214,11 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                 let read = container::parsed(text, element, span, &address);
                 return self.take(read, path);
             }
-            Some(Value::Object(_)) => self.pairs(argument, element, path),
+            Some(Value::Object(_)) => match Pair::of(argument, element, path) {
+                Some(pair) => self.pairs(argument, &pair, path),
+                // A block of JSON, or an object in place of a list of one.
+                None => self.value(argument, element, path).into_iter().collect(),
+            },
             // A configuration has the list itself in place of the text.
             Some(Value::List(_)) if path == container::LIST => {
                 let list = argument.value.map(|it| container::encoded(it, element));
@@ -261,41 +266,6 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         }
     }
 
-    /// Returns a map as the list of names and values that the API has.
-    fn pairs(
-        &mut self,
-        argument: Attribute<'t, 'a>,
-        element: &fields::Node,
-        path: &str,
-    ) -> Vec<Node<'a>> {
-        let span = self.span(argument);
-        let known: Vec<&'static str> = match &element.shape {
-            Shape::Object(members) => members.keys().copied().collect(),
-            _ => Vec::new(),
-        };
-        let mut known = known.into_iter();
-        let key = known.find(|it| matches!(*it, "key" | "Key" | "name" | "Name"));
-        let value = known.find(|it| matches!(*it, "value" | "Value"));
-        let (key, value) = (key.unwrap_or("Key"), value.unwrap_or("Value"));
-        let names = argument.names().into_iter();
-        let pairs = names.filter_map(|name| {
-            let own_span = key_span(argument, name, span);
-            let it = argument.member(name);
-            let text = self
-                .plan
-                .text(self.resource, it, &format!("{path}.{name}"))?;
-            let members = vec![
-                member(key, own_span, string(name, own_span)),
-                member(value, own_span, string(text, self.span(it))),
-            ];
-            Some(Node {
-                value: Value::Object(members),
-                span: own_span,
-            })
-        });
-        pairs.collect()
-    }
-
     fn leaf(
         &mut self,
         argument: Attribute<'t, 'a>,
@@ -339,30 +309,8 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
         found?.text("family").map(str::to_owned)
     }
 
-    /// Returns an object of texts.
-    fn map(&mut self, argument: Attribute<'t, 'a>, path: &str) -> Node<'a> {
-        let span = self.span(argument);
-        if argument.is_unknown() {
-            return unknown(format!("{}.{path}", self.resource.address), span);
-        }
-        let names = argument.names().into_iter().filter_map(|name| {
-            let it = argument.member(name);
-            let value = if it.is_unknown() {
-                let text = self
-                    .plan
-                    .text(self.resource, it, &format!("{path}.{name}"))?;
-                string(text, span)
-            } else {
-                it.value?.clone()
-            };
-            Some(member(name, key_span(argument, name, span), value))
-        });
-        let value = Value::Object(names.collect());
-        Node { value, span }
-    }
-
     /// Returns where an argument is; one that is not known is in its resource.
-    fn span(&self, argument: Attribute<'t, 'a>) -> Span {
+    pub(super) fn span(&self, argument: Attribute<'t, 'a>) -> Span {
         argument.value.map_or(self.resource.span, |it| it.span)
     }
 }
@@ -387,14 +335,14 @@ fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
 }
 
 /// Returns what stands for a value that only AWS knows, where a placeholder cannot.
-fn unknown<'a>(name: String, span: Span) -> Node<'a> {
+pub(super) fn unknown<'a>(name: String, span: Span) -> Node<'a> {
     let why = Message::NotKnownBeforeApply { name };
     let value = Value::Unresolved(Box::new(why));
     Node { value, span }
 }
 
 /// Returns where the name of an argument is.
-fn key_span(attribute: Attribute<'_, '_>, name: &str, other: Span) -> Span {
+pub(super) fn key_span(attribute: Attribute<'_, '_>, name: &str, other: Span) -> Span {
     let found = attribute.value.and_then(|it| it.member(name));
     found.map_or(other, |it| it.key_span)
 }
