@@ -1,5 +1,7 @@
 //! Tests of expressions, and of configurations as a whole.
 
+mod described;
+
 use std::fmt::Write as _;
 
 use super::{
@@ -845,7 +847,7 @@ fn inputs_of_modules_that_are_not_known_are_named() {
         ),
         (
             "  version = \"~> 12.1\"",
-            "module.m asks for version 12, which is not known, and is read as version 7",
+            "module.m asks for version ~> 12.1, which is not known, and is read as version 7",
         ),
     ] {
         let (_, said) = expanded(&[("main.tf", &call(inputs))], &[], &[]);
@@ -857,6 +859,35 @@ fn inputs_of_modules_that_are_not_known_are_named() {
     let none = "  vpc_id = \"vpc-1\"\n  security_group_rules = {}\n  tags = {}\n  container_definitions = { web = { image = \"x\", portMappings = [], port_mappings = [] } }";
     let (_, said) = expanded(&[("main.tf", &call(none))], &[], &[]);
     assert!(said.iter().all(|it| !it.contains("not read:")), "{said:?}");
+}
+
+#[test]
+fn an_object_in_json_is_one_block_at_any_depth() {
+    let text = r#"{"resource": {
+  "aws_ecs_service": {"s": {
+    "name": "s",
+    "service_connect_configuration": {"enabled": true, "service": {"port_name": "http", "client_alias": {"port": 80}}},
+    "load_balancer": {"target_group_arn": "arn:t", "container_port": 80},
+    "tags": {"name": "a", "value": "b", "empty": "", "list": ["c"]}
+  }},
+  "aws_appautoscaling_policy": {"p": {
+    "name": "p", "service_namespace": "ecs", "policy_type": "StepScaling",
+    "step_scaling_policy_configuration": {"step_adjustment": {"scaling_adjustment": 1}}
+  }}
+}}"#;
+    let (documents, said) = expanded(&[("main.tf.json", text)], &[], &[]);
+    let (documents, said) = (documents.join("\n"), said.join("\n"));
+    for part in [
+        "Services:[{PortName:\"http\",ClientAliases:[{Port:80}]}]",
+        "LoadBalancers:[{TargetGroupArn:\"arn:t\",ContainerPort:80}]",
+        "StepAdjustments:[{ScalingAdjustment:1}]",
+        "{Key:\"name\",Value:\"a\"}",
+        "{Key:\"value\",Value:\"b\"}",
+        "{Key:\"empty\",Value:\"\"}",
+    ] {
+        assert!(documents.contains(part), "{part}\n{documents}");
+    }
+    assert!(said.contains("tags.list"), "{said}");
 }
 
 #[test]
