@@ -2,7 +2,11 @@ module "label" {
   source    = "cloudposse/label/null"
   version   = "0.25.0"
   namespace = "eg"
-  stage     = "prod"
+  stage     = "Prod!"
+  # What context.tf passes on if nothing is given.
+  label_order = []
+  delimiter   = null
+  tags        = { Team = "shop" }
 }
 
 module "container" {

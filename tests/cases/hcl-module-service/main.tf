@@ -3,6 +3,10 @@ module "cluster" {
   version = "~> 5.12"
 
   cluster_name = "shop"
+
+  fargate_capacity_providers = {
+    FARGATE_SPOT = { default_capacity_provider_strategy = { weight = 100 } }
+  }
 }
 
 module "web" {
@@ -57,6 +61,17 @@ module "web" {
 
   security_group_rules = {
     egress = { type = "egress", from_port = 0, to_port = 0, protocol = "-1", cidr_blocks = ["0.0.0.0/0"] }
+  }
+}
+
+resource "aws_ecs_service" "again" {
+  name            = "again"
+  cluster         = module.cluster.arn
+  task_definition = module.web.task_definition_arn
+  desired_count   = 2
+
+  network_configuration {
+    subnets = ["subnet-0123456789abcdef0"]
   }
 }
 
