@@ -878,12 +878,12 @@ fn an_object_in_json_is_one_block_at_any_depth() {
     let (documents, said) = expanded(&[("main.tf.json", text)], &[], &[]);
     let (documents, said) = (documents.join("\n"), said.join("\n"));
     for part in [
-        "Services:[{PortName:\"http\",ClientAliases:[{Port:80}]}]",
-        "LoadBalancers:[{TargetGroupArn:\"arn:t\",ContainerPort:80}]",
+        "Services:[{ClientAliases:[{Port:80}],PortName:\"http\"}]",
+        "LoadBalancers:[{ContainerPort:80,TargetGroupArn:\"arn:t\"}]",
         "StepAdjustments:[{ScalingAdjustment:1}]",
-        "{Key:\"name\",Value:\"a\"}",
-        "{Key:\"value\",Value:\"b\"}",
-        "{Key:\"empty\",Value:\"\"}",
+        "{key:\"name\",value:\"a\"}",
+        "{key:\"value\",value:\"b\"}",
+        "{key:\"empty\",value:\"\"}",
     ] {
         assert!(documents.contains(part), "{part}\n{documents}");
     }
