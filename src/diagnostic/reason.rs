@@ -406,6 +406,7 @@ reasons! {
         CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "create an EcsCapacityProvider of this name, or label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "tasks are not registered in Cloud Map", "change clients to the DNS name {name}.{namespace}.svc";
         ClusterDnsReplaced => "names of Services in the cluster do not resolve, because dnsServers replace the DNS of the cluster", "remove dnsServers unless the task needs no name of the cluster";
+        ClusterNotUnique { name, cluster } => "service {name} gets no default capacity provider strategy, because several clusters of the input are named {cluster}", "give the service a launch type or a capacity provider strategy, or convert it with its own cluster alone";
         ClusterSecretStoreNeeded { name, service, region } => "the secrets are read with ClusterSecretStore {name}, which you have to create: without it, no pod starts", "create it for {service} in {region}, or set executionRoleArn";
         ClusterSecurityGroupNeeded => "pods with only these security groups cannot reach CoreDNS, so no name resolves", "pass --cluster-security-group, or allow TCP and UDP 53 from these groups in the security group of the cluster";
         CompleteTreatedAsSuccess { name } => "dependents of {name} start only if it exits with 0; in ECS they start after any exit", "let {name} exit with 0 if its failure does not matter";
@@ -471,6 +472,7 @@ reasons! {
         HostnameOfTheNode => "a container in the host network has the hostname of its node", "remove hostname, or leave the host network";
         HostnameTruncated { value } => "Kubernetes before 1.35 uses only {value} of the hostname", "choose a shorter hostname without dots";
         IgnoredExitCodesUnsupported { name } => "{name} is restarted after every exit code", "let it sleep or loop after an exit code that should not restart it";
+        ImportsAssumed { names } => "the names of stacks are not known, and only one template of the input may export what is imported: {names}", "give each with --set NAME=VALUE if another stack exports it";
         InitProcessSharesPidNamespace => "the containers of the task see the processes of each other", "use an image with its own init, such as tini, and remove initProcessEnabled";
         InstanceFamilyNeedsKarpenterLabel { label } => "the instance family is known only of nodes with the label {label}", "use ecs.instance-type for other nodes";
         InstanceRequirementIgnored => "a NodePool has no requirement that says this", "name the types in allowedInstanceTypes if it matters";
@@ -649,6 +651,7 @@ reasons! {
         ModuleReadByInputs { name, source } => "{name} is read by its inputs, and not by its source {source}", "convert what terraform show -json prints, if it matters what else the module makes";
         NameSanitized { original, name } => "the name {original} became {name}, which Kubernetes allows", "";
         NeedsController { what } => "this needs the operator; without it, {what}", "apply the output of convert --as resources where the operator runs";
+        NestedTemplateLeftOut { names } => "the template is not converted, because the nested stacks that have it are not: {names}", "";
         PascalCaseRead => "members are spelled as in CloudFormation and were read as the API spells them", "";
         PlaceholderDefaultsUsed { values } => "placeholders have the defaults of the template: {values}", "give other values with --set NAME=VALUE";
         PlaceholdersFilled { texts } => "--set filled {texts} in a text that the program in a container reads", "if the program expands this text itself, give your own placeholder another name";

@@ -7,17 +7,22 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
+    cluster::{self, Known},
     stack::{Open, Stack},
 };
 
 /// A value, with what the stack that has it knows of its text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Carried {
     value: Value<'static>,
     /// The placeholders in it.
     open: BTreeMap<String, Open>,
     /// The target groups that it names, and their deregistration delays in seconds.
     delays: BTreeMap<String, u32>,
+    /// The clusters that it names.
+    clusters: BTreeMap<String, Known>,
+    /// Whether it has a value that is not shown.
+    pub(super) is_secret: bool,
 }
 
 impl Carried {
@@ -49,18 +54,35 @@ impl Carried {
 
 impl<'a> Stack<'_, 'a> {
     /// Returns a value of this stack for another one.
-    pub(super) fn carry(&self, node: Node<'a>) -> Carried {
+    pub(super) fn carry(&mut self, node: Node<'a>) -> Carried {
+        let mut clusters = BTreeMap::new();
+        each_text(&node, &mut |text| {
+            let cluster = cluster::carried(self, text);
+            clusters.extend(cluster.map(|it| (text.to_owned(), it)));
+        });
+        Carried {
+            clusters,
+            ..self.carry_alone(node)
+        }
+    }
+
+    /// Returns a value of this stack for another one, without what the clusters are that it names.
+    pub(super) fn carry_alone(&self, node: Node<'a>) -> Carried {
         let mut open = BTreeMap::new();
         let mut delays = BTreeMap::new();
+        let mut is_secret = false;
         each_text(&node, &mut |text| {
             open.extend(self.opened_in(text));
             let delay = self.delays.get(text);
             delays.extend(delay.map(|(seconds, _)| (text.to_owned(), *seconds)));
+            is_secret |= self.secrets.iter().any(|it| text.contains(it.as_str()));
         });
         Carried {
             value: node.into_owned().value,
             open,
             delays,
+            clusters: BTreeMap::new(),
+            is_secret,
         }
     }
 
@@ -72,12 +94,27 @@ impl<'a> Stack<'_, 'a> {
         for (text, seconds) in &carried.delays {
             self.delays.insert(text.clone(), (*seconds, span));
         }
+        for (text, cluster) in &carried.clusters {
+            cluster::take(self, text, cluster);
+        }
+        if carried.is_secret {
+            self.hide(carried);
+        }
         let mut node = Node {
             value: carried.value.clone(),
             span,
         };
         place(&mut node, &|_| span);
         node
+    }
+
+    /// Notes that a value is not shown.
+    fn hide(&mut self, carried: &Carried) {
+        let node = Node {
+            value: carried.value.clone(),
+            span: Span::default(),
+        };
+        each_text(&node, &mut |text| self.keep_secret(text));
     }
 }
 

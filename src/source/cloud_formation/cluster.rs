@@ -1,4 +1,7 @@
 //! The default capacity provider strategies of the clusters that templates make.
+//!
+//! A name says little of a cluster: each account and each region may have one of that name. So the strategy is taken of a
+//! cluster of the same template, of one that a reference leads to, or of the only one of the input that is named so.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -8,69 +11,239 @@ use super::{
         reference::short_name,
         tree::Node,
     },
+    carried::Carried,
     resource::Resource,
     stack::Stack,
 };
 use crate::diagnostic::Message;
 
+const CLUSTER: &str = "AWS::ECS::Cluster";
+const ASSOCIATIONS: &str = "AWS::ECS::ClusterCapacityProviderAssociations";
 const STRATEGY: &str = "DefaultCapacityProviderStrategy";
 
-/// The strategies of the clusters that a template makes, by their names.
-pub(super) type Strategies<'a> = BTreeMap<String, Node<'a>>;
+/// A cluster that a template makes, or whose strategy it sets.
+#[derive(Debug)]
+pub(super) struct Own<'a> {
+    id: String,
+    name: String,
+    /// Whether the template has the name as a text.
+    is_literal: bool,
+    strategy: Option<Node<'a>>,
+}
 
-/// Returns the strategies of the clusters of a template.
-pub(super) fn strategies<'a>(stack: &mut Stack<'_, 'a>) -> Rc<Strategies<'a>> {
-    if let Some(known) = &stack.strategies {
+/// The cluster that a reference leads to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Known {
+    /// The one of the template that has this logical ID.
+    Own(String),
+    /// That of another stack, with its strategy.
+    Other(Option<Carried>),
+    /// Several, which have different ones.
+    Several,
+}
+
+/// What is known of the clusters of the input that have one literal name: the strategy of the only one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Named {
+    One(Option<Carried>),
+    Several,
+}
+
+/// The clusters of the input by their literal names.
+pub(super) type Clusters = BTreeMap<String, Named>;
+
+/// Adds a cluster to those of its name.
+pub(super) fn add(clusters: &mut Clusters, name: String, found: Named) {
+    let Some(known) = clusters.get_mut(&name) else {
+        clusters.insert(name, found);
+        return;
+    };
+    let has_none = |it: &Named| matches!(it, Named::One(None));
+    if !has_none(known) || !has_none(&found) {
+        *known = Named::Several;
+    }
+}
+
+/// Returns the text of a property, if a template has it as one.
+fn literal<'n>(resource: &Resource<'n, '_>, property: &str) -> Option<&'n str> {
+    let text = resource.property(property)?.text()?;
+    (!text.contains("${")).then_some(text)
+}
+
+/// Returns the clusters of a template.
+fn own<'a>(stack: &mut Stack<'_, 'a>) -> Rc<[Own<'a>]> {
+    if let Some(known) = &stack.own_clusters {
         return Rc::clone(known);
     }
     // A strategy may name a provider that refers to a service.
-    stack.strategies = Some(Rc::default());
-    let mut found = Strategies::new();
-    // An association is made after the cluster, and replaces its strategy.
-    for type_ in [
-        "AWS::ECS::Cluster",
-        "AWS::ECS::ClusterCapacityProviderAssociations",
-    ] {
-        for resource in &*stack.resources() {
-            if resource.type_ != type_ {
-                continue;
-            }
-            let Some(strategy) = resource.property(STRATEGY) else {
-                continue;
-            };
-            let name = if type_ == "AWS::ECS::Cluster" {
-                resource.name(stack)
-            } else {
-                resource.text("Cluster", stack)
-            };
-            let strategy = stack.node(strategy, &resource.scope);
-            if let (Ok(Some(name)), Some(strategy)) = (name, strategy) {
-                found.insert(short_name(&name).to_owned(), strategy);
-            }
+    stack.own_clusters = Some(Rc::new([]));
+    let mut found: Vec<Own<'a>> = Vec::new();
+    let all = stack.resources();
+    for resource in all.iter().filter(|it| it.type_ == CLUSTER) {
+        if let Ok(Some(name)) = resource.name(stack) {
+            found.push(Own {
+                id: resource.id.to_string(),
+                name,
+                is_literal: literal(resource, "ClusterName").is_some(),
+                strategy: strategy(resource, stack),
+            });
         }
     }
-    let found = Rc::new(found);
-    stack.strategies = Some(Rc::clone(&found));
+    // An association is made after the cluster, and replaces its strategy.
+    for resource in all.iter().filter(|it| it.type_ == ASSOCIATIONS) {
+        let Ok(Some(text)) = resource.text("Cluster", stack) else {
+            continue;
+        };
+        let strategy = strategy(resource, stack);
+        let id = match stack.clusters.get(&text) {
+            Some(Known::Own(id)) => Some(id.clone()),
+            _ => None,
+        };
+        let name = short_name(&text);
+        let known = found.iter_mut().find(|it| match &id {
+            Some(id) => it.id == *id,
+            None => it.name == name,
+        });
+        match known {
+            Some(known) => known.strategy = strategy,
+            None => found.push(Own {
+                id: resource.id.to_string(),
+                name: name.to_owned(),
+                is_literal: literal(resource, "Cluster").is_some(),
+                strategy,
+            }),
+        }
+    }
+    let found: Rc<[Own<'a>]> = found.into();
+    stack.own_clusters = Some(Rc::clone(&found));
     found
 }
 
+fn strategy<'t, 'a>(resource: &Resource<'t, 'a>, stack: &mut Stack<'t, 'a>) -> Option<Node<'a>> {
+    let strategy = stack.node(resource.property(STRATEGY)?, &resource.scope)?;
+    (strategy.elements() != Some(&[])).then_some(strategy)
+}
+
+/// Notes that a text refers to a cluster of the template.
+pub(super) fn note<'t, 'a>(
+    stack: &mut Stack<'t, 'a>,
+    cluster: &Resource<'t, 'a>,
+    attribute: Option<&str>,
+    text: &str,
+) {
+    if cluster.type_ == CLUSTER && matches!(attribute, None | Some("Arn")) {
+        let known = Known::Own(cluster.id.to_string());
+        stack.clusters.insert(text.to_owned(), known);
+    }
+}
+
+/// Returns the cluster that a text refers to, for another stack.
+pub(super) fn carried(stack: &mut Stack<'_, '_>, text: &str) -> Option<Known> {
+    let known = stack.clusters.get(text)?.clone();
+    let Known::Own(id) = &known else {
+        return Some(known);
+    };
+    let own = own(stack);
+    let own = own.iter().find(|it| it.id == *id)?;
+    let strategy = own.strategy.clone().map(|it| stack.carry_alone(it));
+    Some(Known::Other(strategy))
+}
+
+/// Takes the cluster that a text of another stack refers to.
+pub(super) fn take(stack: &mut Stack<'_, '_>, text: &str, cluster: &Known) {
+    let known = stack.clusters.get(text);
+    let cluster = match known {
+        Some(Known::Own(_)) => return,
+        Some(known) if known != cluster => Known::Several,
+        _ => cluster.clone(),
+    };
+    stack.clusters.insert(text.to_owned(), cluster);
+}
+
+/// Returns the clusters of a template that have literal names.
+pub(super) fn named(stack: &mut Stack<'_, '_>) -> Clusters {
+    let mut clusters = Clusters::new();
+    for it in own(stack).iter().filter(|it| it.is_literal) {
+        let strategy = it.strategy.clone().map(|it| stack.carry_alone(it));
+        add(&mut clusters, it.name.clone(), Named::One(strategy));
+    }
+    clusters
+}
+
 /// Adds the strategy of its cluster to the evaluated properties of a service, if that decides where its tasks run.
-pub(super) fn add_strategy<'a>(
-    service: &Resource<'_, 'a>,
+pub(super) fn add_strategy<'t, 'a>(
+    service: &Resource<'t, 'a>,
     properties: &mut Node<'a>,
-    stack: &mut Stack<'_, 'a>,
+    stack: &mut Stack<'t, 'a>,
 ) {
     let Some(cluster) = deciding_cluster(properties).map(str::to_owned) else {
         return;
     };
-    let own = strategies(stack).get(&cluster).cloned();
-    let strategy = own.or_else(|| {
-        let around = stack.around.strategies.get(&cluster)?;
-        Some(stack.receive(around, service.key_span))
-    });
-    if strategy.is_some_and(|it| set_strategy(properties, it)) {
-        let name = service.id.to_string();
-        let message = Message::ClusterStrategyUsed { name, cluster };
-        stack.say(service.key_span, message);
+    let text = properties.get("Cluster").and_then(Node::text);
+    let text = text.unwrap_or(&cluster).to_owned();
+    let name = service.id.to_string();
+    match found(service, &text, &cluster, stack) {
+        Ok(strategy) => {
+            if strategy.is_some_and(|it| set_strategy(properties, it)) {
+                let message = Message::ClusterStrategyUsed { name, cluster };
+                stack.say(service.key_span, message);
+            }
+        }
+        Err(Ambiguous) => {
+            let message = Message::ClusterNotUnique { name, cluster };
+            stack.say(service.key_span, message);
+        }
     }
+}
+
+/// Several clusters have the name, and different strategies.
+struct Ambiguous;
+
+/// Returns the strategy of the cluster that a service refers to.
+fn found<'t, 'a>(
+    service: &Resource<'t, 'a>,
+    text: &str,
+    name: &str,
+    stack: &mut Stack<'t, 'a>,
+) -> Result<Option<Node<'a>>, Ambiguous> {
+    let all = own(stack);
+    let own: Vec<&Own<'a>> = match stack.clusters.get(text) {
+        Some(Known::Own(id)) => all.iter().filter(|it| it.id == *id).collect(),
+        Some(Known::Other(strategy)) => {
+            let strategy = strategy.clone();
+            return Ok(strategy.map(|it| stack.receive(&it, service.key_span)));
+        }
+        Some(Known::Several) => return Err(Ambiguous),
+        None if is_here(text, stack) => all.iter().filter(|it| it.name == name).collect(),
+        None => return Ok(None),
+    };
+    if let [first, others @ ..] = own.as_slice() {
+        let same = |other: &&Own<'a>| match (&first.strategy, &other.strategy) {
+            (Some(a), Some(b)) => a.same_content(b),
+            (a, b) => a.is_none() == b.is_none(),
+        };
+        if !others.iter().all(same) {
+            return Err(Ambiguous);
+        }
+        return Ok(first.strategy.clone());
+    }
+    if literal(service, "Cluster") != Some(name) {
+        return Ok(None);
+    }
+    match stack.around.clusters.get(name) {
+        Some(Named::One(Some(strategy))) => Ok(Some(stack.receive(strategy, service.key_span))),
+        Some(Named::Several) => Err(Ambiguous),
+        Some(Named::One(None)) | None => Ok(None),
+    }
+}
+
+/// Whether a cluster is in the account and the region of the stack: it is a name, or such an ARN
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>).
+fn is_here(text: &str, stack: &Stack<'_, '_>) -> bool {
+    if !text.starts_with("arn:") {
+        return true;
+    }
+    let (region, account) = (stack.values.region(), stack.values.account_id());
+    let mut parts = text.split(':').skip(3);
+    parts.next() == Some(region) && parts.next() == Some(account)
 }

@@ -17,15 +17,22 @@ use crate::diagnostic::Message;
 pub(super) type Outputs = BTreeMap<String, Result<Carried, Box<Message>>>;
 
 /// A value that a template exports.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Export {
-    /// Its name, if the stack is named after the file.
-    name: String,
-    /// Its name with `*` in place of what is not known: the name of the stack, and parameters without a value.
-    pattern: String,
+    name: Name,
     value: Carried,
     /// The file of the template.
     pub(super) file: String,
+}
+
+/// The name of an export.
+#[derive(Clone, Debug, PartialEq)]
+enum Name {
+    Known(String),
+    /// What is before and after the name of the stack, which only a deployment knows.
+    OfStack(String, String),
+    /// Something else in it is not known.
+    Open,
 }
 
 /// Stands for the name of a stack, which only a deployment knows.
@@ -54,15 +61,11 @@ pub(super) fn outputs(stack: &mut Stack<'_, '_>) -> (Outputs, Vec<Export>) {
                 _ => Ok(stack.carry(value)),
             };
             let named = it.value.get("Export").and_then(|it| it.get("Name"));
-            if let (Some(named), Ok(value)) = (named, &value)
-                && let Some(name) = name_of(stack, named, &it.scope)
-            {
+            if let (Some(named), Ok(value)) = (named, &value) {
                 let known = mem::replace(&mut stack.name, HOLE.to_owned());
-                let open = name_of(stack, named, &it.scope);
+                let name = name_of(stack, named, &it.scope);
                 stack.name = known;
-                let open = open.as_deref().unwrap_or(&name);
                 exports.push(Export {
-                    pattern: pattern(stack, open),
                     name,
                     value: value.clone(),
                     file: stack.file.clone(),
@@ -74,22 +77,30 @@ pub(super) fn outputs(stack: &mut Stack<'_, '_>) -> (Outputs, Vec<Export>) {
     (outputs, exports)
 }
 
-fn name_of<'t, 'a>(
-    stack: &mut Stack<'t, 'a>,
-    name: &'t Node<'a>,
-    scope: &Scope<'a>,
-) -> Option<String> {
-    let name = stack.node(name, scope)?;
-    name.scalar().map(str::to_owned)
+fn name_of<'t, 'a>(stack: &mut Stack<'t, 'a>, name: &'t Node<'a>, scope: &Scope<'a>) -> Name {
+    let name = stack.node(name, scope);
+    let Some(name) = name.as_ref().and_then(Node::scalar) else {
+        return Name::Open;
+    };
+    if !stack.opened_in(name).is_empty() {
+        return Name::Open;
+    }
+    match name.split_once(HOLE) {
+        None => Name::Known(name.to_owned()),
+        Some((before, after)) if around_a_name(before, after) => {
+            Name::OfStack(before.to_owned(), after.to_owned())
+        }
+        Some(_) => Name::Open,
+    }
 }
 
-/// Returns a name with `*` in place of what is not known.
-fn pattern(stack: &Stack<'_, '_>, name: &str) -> String {
-    let mut pattern = name.replace(HOLE, "*");
-    for (open, _) in stack.opened_in(name) {
-        pattern = pattern.replace(&format!("${{{open}}}"), "*");
-    }
-    pattern
+/// Whether what is between these two texts is one whole part of a name, and they say something themselves.
+fn around_a_name(before: &str, after: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric();
+    !before.ends_with(is_part)
+        && !after.starts_with(is_part)
+        && !after.contains(HOLE)
+        && (before.contains(is_part) || after.contains(is_part))
 }
 
 impl<'a> Call<'_, '_, 'a> {
@@ -97,7 +108,7 @@ impl<'a> Call<'_, '_, 'a> {
     pub(super) fn import(&mut self) -> Result<Node<'a>, Failure> {
         let (argument, scope, span) = (self.argument, self.scope, self.span);
         // An export is mostly named after a stack, which may be open itself, and need not be known.
-        let (name, open, pattern) = self.stack.aside(|stack| {
+        let (name, open) = self.stack.aside(|stack| {
             let mut call = Call {
                 stack,
                 argument,
@@ -106,8 +117,7 @@ impl<'a> Call<'_, '_, 'a> {
             };
             let name = call.only_text()?;
             let open = call.stack.opened_in(&name);
-            let pattern = pattern(call.stack, &name);
-            Ok((name, open, pattern))
+            Ok((name, open))
         })?;
         let key = plain(&name);
         let stack = &mut *self.stack;
@@ -117,67 +127,89 @@ impl<'a> Call<'_, '_, 'a> {
                 return Ok(self.string(value));
             }
         }
-        let export = found(&stack.around.exports, &name, &pattern);
+        let open_names: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
+        let around = stack.around;
+        let others = around.exports.iter().filter(|it| it.file != stack.file);
+        let export = found(others, &name, &open_names);
         let says_something =
-            |it: &&Export| it.value.known().is_some() || it.value.delay().is_some();
-        if let Some(export) = export.filter(says_something) {
-            stack.imported.insert(format!("{key} of {}", export.file));
-            if export.value.known().is_some() {
-                return Ok(stack.receive(&export.value, span));
+            |it: &&Found<'_>| it.export.value.known().is_some() || it.export.value.delay().is_some();
+        if let Some(found) = export.as_ref().filter(says_something) {
+            note(stack, found, &key);
+            if found.export.value.known().is_some() {
+                return Ok(stack.receive(&found.export.value, span));
             }
         }
         for (name, why) in open {
             stack.open_globally(&name, why);
         }
         let text = stack.open_globally(&key, Open::Resource);
-        if let Some(seconds) = export.and_then(|it| it.value.delay()) {
+        if let Some(seconds) = export.and_then(|it| it.export.value.delay()) {
             stack.delays.insert(text.clone(), (seconds, span));
         }
         Ok(self.string(text))
     }
 }
 
-/// Returns the only export of a name; else the only one that may have it, once the stacks are deployed.
-fn found<'e>(exports: &'e [Export], name: &str, pattern: &str) -> Option<&'e Export> {
-    let only = |matches: &dyn Fn(&Export) -> bool| {
-        let mut found = exports.iter().filter(|it| matches(it));
-        let first = found.next()?;
-        Some(found.next().is_none().then_some(first))
-    };
-    let named = only(&|it| it.name == name);
-    named.or_else(|| only(&|it| may_equal(&it.pattern, pattern)))?
+/// An export that is imported.
+struct Found<'e> {
+    export: &'e Export,
+    /// Whether it has the name; otherwise it is the only one that may have it.
+    is_sure: bool,
 }
 
-/// Whether two names may be the same one, once what is not known in them is known.
-fn may_equal(a: &str, b: &str) -> bool {
-    let says_something = |it: &str| it.contains(|c: char| c.is_ascii_alphanumeric());
-    if a == b {
-        return says_something(a);
+/// Notes where an imported value is from.
+fn note(stack: &mut Stack<'_, '_>, found: &Found<'_>, key: &str) {
+    let file = &found.export.file;
+    if found.is_sure {
+        stack.imported.insert(format!("{key} of {file}"));
+        return;
     }
-    match (a.contains('*'), b.contains('*')) {
-        (true, false) => says_something(a) && fits(a, b),
-        (false, true) => says_something(b) && fits(b, a),
-        _ => false,
-    }
+    let value = &found.export.value;
+    let shown = value.known().filter(|_| !value.is_secret);
+    stack.assumed.insert(match shown {
+        Some(value) => format!("{key} is {value} of {file}"),
+        None => format!("{key} is that of {file}"),
+    });
 }
 
-/// Whether a name fits a pattern.
-fn fits(pattern: &str, name: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(mut name) = name.strip_prefix(first) else {
-        return false;
-    };
-    let mut pieces: Vec<&str> = rest.split('*').collect();
-    let last = pieces.pop().unwrap_or_default();
-    for piece in pieces {
-        match name.split_once(piece) {
-            Some((_, after)) => name = after,
-            None => return false,
+/// Returns the only export of a name; else the only one that has it if its stack is called so. `open` are the
+/// placeholders in the name.
+fn found<'e>(
+    exports: impl Iterator<Item = &'e Export>,
+    name: &str,
+    open: &[&str],
+) -> Option<Found<'e>> {
+    let (mut sure, mut possible) = (Vec::new(), Vec::new());
+    for export in exports {
+        match &export.name {
+            Name::Known(known) if open.is_empty() && known == name => sure.push(export),
+            Name::OfStack(before, after) if may_be(name, open, before, after) => {
+                possible.push(export);
+            }
+            _ => {}
         }
     }
-    name.ends_with(last)
+    let is_sure = !sure.is_empty();
+    match if is_sure { sure } else { possible }.as_slice() {
+        [export] => Some(Found { export, is_sure }),
+        _ => None,
+    }
+}
+
+/// Whether there is one name of a stack, or a placeholder for it, between these parts of a name.
+fn may_be(name: &str, open: &[&str], before: &str, after: &str) -> bool {
+    let rest = name.strip_prefix(before);
+    let Some(stack) = rest.and_then(|it| it.strip_suffix(after)) else {
+        return false;
+    };
+    match open {
+        [] => {
+            stack.starts_with(|c: char| c.is_ascii_alphabetic())
+                && stack.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        }
+        [open] => stack == format!("${{{open}}}"),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -185,21 +217,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_exports_are_compared_without_what_is_open() {
-        for (a, b, expected) in [
-            ("*-VPC", "*-VPC", true),
-            ("*-VPC", "net-VPC", true),
-            ("net-VPC", "*-VPC", true),
-            ("net-*-VPC", "net-prod-VPC", true),
-            ("*-VPC", "net-Subnets", false),
-            ("*-*-Id", "a-b-Id", true),
-            ("*-*-Id", "a-Id", false),
-            ("*", "net-VPC", false),
-            ("*", "*", false),
-            ("net-VPC", "dev-VPC", false),
-            ("a*-VPC", "*b-VPC", false),
+    fn the_name_of_a_stack_is_a_whole_part_of_a_name() {
+        for (before, after, expected) in [
+            ("", "-VPC", true),
+            ("net-", "-VPC", true),
+            ("net:", "", true),
+            ("", "VPC", false),
+            ("net", "-VPC", false),
+            ("", "", false),
+            ("", "-\u{1}-Id", false),
         ] {
-            assert_eq!(may_equal(a, b), expected, "{a} {b}");
+            assert_eq!(around_a_name(before, after), expected, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_have_that_of_one_stack() {
+        for (name, open, before, after, expected) in [
+            ("net-VPC", &[][..], "", "-VPC", true),
+            ("net-prod-VPC", &[], "", "-VPC", true),
+            ("a:net-VPC", &[], "", "-VPC", false),
+            ("-VPC", &[], "", "-VPC", false),
+            ("net-Subnets", &[], "", "-VPC", false),
+            ("${Net}-VPC", &["Net"], "", "-VPC", true),
+            ("${Net}-a-VPC", &["Net"], "", "-VPC", false),
+            ("${Net}-${Env}-VPC", &["Env", "Net"], "", "-VPC", false),
+        ] {
+            assert_eq!(may_be(name, open, before, after), expected, "{name}");
         }
     }
 }

@@ -7,15 +7,22 @@ use std::{
     rc::Rc,
 };
 
-use super::{name::kebab, nested, resource::Resource, stack::Stack};
+use super::{
+    super::tree::{Node, Value},
+    name::kebab,
+    nested,
+    resource::Resource,
+    stack::Stack,
+    sub::{Part, parts},
+};
 use crate::diagnostic::Message;
 
 /// What becomes of a task definition whose family another one keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Revision {
-    /// Something runs it, or nothing runs any of them: it gets a family of its own.
+    /// Something refers to it, or nothing runs any of them: it gets a family of its own.
     Renamed(String),
-    /// Nothing runs it, and another one is run.
+    /// Nothing refers to it, and another one is run.
     LeftOut,
 }
 
@@ -50,6 +57,7 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
         return Revisions::new();
     }
     let run = referred(stack, &all);
+    let mentioned = mentioned(stack, &all);
     let mut revisions = Revisions::new();
     for (family, same) in families {
         let is_run = |it: &Resource<'t, 'a>| run.contains(&*it.id);
@@ -65,8 +73,10 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
                 continue;
             }
             at = at.or(Some(resource.key_span));
-            let revision = if any && !is_run(resource) {
-                outcomes.push(format!("{} is left out, as nothing runs it", resource.id));
+            let is_mentioned = mentioned.contains(&*resource.id);
+            let revision = if any && !is_run(resource) && !is_mentioned {
+                let outcome = "is left out, as nothing refers to it";
+                outcomes.push(format!("{} {outcome}", resource.id));
                 Revision::LeftOut
             } else {
                 let name = free_name(&family, resource, &taken);
@@ -113,6 +123,71 @@ fn referred<'t, 'a>(stack: &mut Stack<'t, 'a>, all: &Rc<[Resource<'t, 'a>]>) -> 
     ids
 }
 
+/// Returns the logical IDs that anything in the template refers to, whether it is converted or not. What only orders the
+/// making of resources does not count.
+fn mentioned<'t, 'a>(stack: &mut Stack<'t, 'a>, all: &[Resource<'t, 'a>]) -> BTreeSet<String> {
+    let mut mentioned = BTreeSet::new();
+    stack.aside(|stack| {
+        for resource in all {
+            let mut ids = BTreeSet::new();
+            if let Some(members) = resource.node.members() {
+                let members = members.iter().filter(|it| it.key != "DependsOn");
+                members.for_each(|it| mention(stack, &it.value, &mut ids));
+            }
+            ids.remove(&*resource.id);
+            mentioned.extend(ids);
+        }
+        for output in stack.section("Outputs") {
+            mention(stack, &output.value, &mut mentioned);
+        }
+    });
+    mentioned
+}
+
+/// Returns the logical ID in a reference to a resource or an attribute.
+fn id(name: &str) -> String {
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+/// Adds what an expression refers to. Its depth is that of the text.
+fn mention<'t, 'a>(stack: &mut Stack<'t, 'a>, node: &'t Node<'a>, ids: &mut BTreeSet<String>) {
+    let members = match &node.value {
+        Value::Object(members) => members,
+        Value::List(elements) => {
+            elements.iter().for_each(|it| mention(stack, it, ids));
+            return;
+        }
+        _ => return,
+    };
+    for member in members {
+        let argument = &member.value;
+        match (&*member.key, argument.elements()) {
+            ("Ref" | "Fn::Ref" | "Fn::GetAtt", None) => ids.extend(argument.text().map(id)),
+            ("Fn::GetAtt", Some([first, ..])) => ids.extend(first.text().map(id)),
+            ("Fn::Sub", elements) => {
+                let text = elements.map_or(Some(argument), <[Node<'a>]>::first);
+                let parts = parts(text.and_then(Node::text).unwrap_or_default());
+                ids.extend(parts.into_iter().filter_map(|it| match it {
+                    Part::Name(name) => Some(id(name)),
+                    _ => None,
+                }));
+            }
+            ("Fn::If", Some([condition, then, other])) => {
+                let holds = condition.text().and_then(|it| stack.condition(it).ok());
+                if holds != Some(false) {
+                    mention(stack, then, ids);
+                }
+                if holds != Some(true) {
+                    mention(stack, other, ids);
+                }
+                continue;
+            }
+            _ => {}
+        }
+        mention(stack, argument, ids);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::{summary, units};
@@ -136,7 +211,7 @@ mod tests {
             (
                 &[service("s", "!Ref TaskB")],
                 &["service s runs web -"],
-                "TaskA is left out, as nothing runs it, TaskB keeps it",
+                "TaskA is left out, as nothing refers to it, TaskB keeps it",
             ),
             (
                 &[
@@ -149,7 +224,7 @@ mod tests {
             (
                 &[service("s", "!If [IsA, !Ref TaskA, !Ref TaskB]")],
                 &["service s runs web -"],
-                "TaskA is left out, as nothing runs it, TaskB keeps it",
+                "TaskA is left out, as nothing refers to it, TaskB keeps it",
             ),
             (
                 &[],

@@ -33,7 +33,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 pub(in crate::source) use self::templates::Folder;
 pub(crate) use self::templates::Templates;
-use self::{family::Revision, resource::Resource, stack::Stack, templates::Around};
+use self::{family::Revision, nested::Nested, resource::Resource, stack::Stack, templates::Around};
 use super::{
     expand::{Expanded, counted},
     text::Span,
@@ -82,7 +82,11 @@ pub(super) fn expand_part<'a>(root: &Node<'a>, name: &str, values: &Values) -> E
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expanded<'a> {
     let index = values.templates.index(values);
     let place = values.templates.place(name);
-    if let Some(nested) = place.and_then(|place| index.nested(&place, root.span)) {
+    let of_others = |place| {
+        let nested = index.nested(&place, root.span);
+        nested.or_else(|| index.left_out(&place, root.span))
+    };
+    if let Some(nested) = place.and_then(of_others) {
         return nested;
     }
     let mut stack = Stack::new(root, name, values, &index.around);
@@ -96,11 +100,16 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Expand
 fn documents<'a>(stack: &mut Stack<'_, 'a>) -> Vec<Node<'a>> {
     transform::say_macros(stack);
     let revisions = family::revisions(stack);
+    stack.leave_out();
+    let nests = stack.all_resources().iter().any(nested::is_stack);
+    let mut has_more = stack.is_own || nests && stack.values.templates.has_several();
+    // What is wrong with its nested stacks is said also if there is nothing else in it.
+    stack.is_own |= nests;
     let mut resources = Vec::new();
     let mut unread: BTreeMap<String, usize> = BTreeMap::new();
     for resource in &*stack.resources() {
         if nested::is_stack(resource) && nest(stack, resource, &mut resources) {
-            stack.is_own = true;
+            has_more = true;
         } else if !resource.is_converted(stack) {
             *unread.entry(resource.type_.to_string()).or_default() += 1;
         } else if revisions.get(&*resource.id) != Some(&Revision::LeftOut)
@@ -112,7 +121,7 @@ fn documents<'a>(stack: &mut Stack<'_, 'a>) -> Vec<Node<'a>> {
     if !unread.is_empty() {
         let types = counted(&unread);
         let what = "template".to_owned();
-        let message = if resources.is_empty() && !stack.is_own {
+        let message = if resources.is_empty() && !has_more {
             Message::NothingToConvert { what, types }
         } else {
             Message::ResourcesNotRead { what, types }
@@ -129,8 +138,16 @@ fn nest<'t, 'a>(
     documents: &mut Vec<Node<'a>>,
 ) -> bool {
     let child = match stack.child(resource) {
-        Ok(Some(child)) => child,
-        Ok(None) => return false,
+        Ok(Nested::Read(child)) => child,
+        Ok(Nested::NotRead(why)) => {
+            let name = stack.qualified(&resource.id);
+            stack.say(resource.key_span, Message::NestedStackNotRead { name, why });
+            return false;
+        }
+        Ok(Nested::Failed(why)) => {
+            stack.say(resource.key_span, why);
+            return true;
+        }
         Err(failure) => {
             stack.say(resource.key_span, failure.message());
             return true;

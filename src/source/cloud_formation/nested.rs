@@ -2,30 +2,30 @@
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-nested-stacks.html>). Each is a stack of its
 //! own, with the parameters that the stack around it passes. Its placeholders begin with its logical ID.
 
-use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     super::{
         expand::Expanded,
-        syntax::parse_one,
+        placeholder::placeholders,
         text::Span,
         tree::{Node, Value},
     },
     carried::{Carried, place},
-    cluster::{self, Strategies},
+    cluster::{self, Clusters},
     export::{Export, Outputs, outputs},
     function::Failure,
     resource::Resource,
     stack::Stack,
-    templates::{Place, Source},
+    templates::{Place, Source, shown},
 };
 use crate::diagnostic::Message;
 
 /// The most stacks that may be around each other.
 const DEEPEST: usize = 10;
-
-/// The most nested stacks that one evaluation may make.
-const MOST: usize = 500;
 
 /// A nested stack, evaluated.
 #[derive(Debug)]
@@ -37,9 +37,19 @@ pub(super) struct Child {
     pub(super) expanded: Expanded<'static>,
     outputs: Outputs,
     pub(super) exports: Vec<Export>,
-    pub(super) strategies: BTreeMap<String, Carried>,
+    pub(super) clusters: Clusters,
     /// The stacks that it nests, by their logical IDs.
     pub(super) children: Vec<(String, Arc<Self>)>,
+    pub(super) left_out: BTreeSet<(Place, String)>,
+}
+
+/// What becomes of a nested stack.
+#[derive(Clone, Debug)]
+pub(super) enum Nested {
+    Read(Arc<Child>),
+    /// Its template is not at hand, for this reason.
+    NotRead(String),
+    Failed(Message),
 }
 
 /// Whether a resource is a nested stack.
@@ -73,8 +83,10 @@ impl<'t, 'a> Stack<'t, 'a> {
         name: &str,
         span: Span,
     ) -> Result<Option<Node<'a>>, Failure> {
-        let Some(child) = self.child(resource)? else {
-            return Ok(None);
+        let child = match self.child(resource)? {
+            Nested::Read(child) => child,
+            Nested::NotRead(_) => return Ok(None),
+            Nested::Failed(why) => return Err(Failure::of(why)),
         };
         match child.outputs.get(name) {
             Some(Ok(carried)) => Ok(Some(self.receive(carried, span))),
@@ -86,66 +98,122 @@ impl<'t, 'a> Stack<'t, 'a> {
         }
     }
 
-    /// Returns a nested stack; `None` if its template is not at hand.
+    /// Returns a nested stack.
     ///
     /// # Errors
     ///
-    /// When it cannot be evaluated.
-    pub(super) fn child(
-        &mut self,
-        resource: &Resource<'t, 'a>,
-    ) -> Result<Option<Arc<Child>>, Failure> {
+    /// When it is being evaluated already.
+    pub(super) fn child(&mut self, resource: &Resource<'t, 'a>) -> Result<Nested, Failure> {
         if let Some(known) = self.children.get(&*resource.id) {
             return Ok(known.clone());
         }
         let key = format!("nested stack {}", resource.id);
-        let child = self.within(&key, |stack| evaluated(stack, resource))?;
-        self.children.insert(resource.id.to_string(), child.clone());
-        Ok(child)
+        let nested = self.within(&key, |stack| Ok(evaluated(stack, resource)))?;
+        self.children
+            .insert(resource.id.to_string(), nested.clone());
+        Ok(nested)
+    }
+
+    /// Notes the templates of nested stacks whose conditions do not hold: they are not converted by themselves either.
+    pub(super) fn leave_out(&mut self) {
+        for resource in &*self.all_resources() {
+            if !is_stack(resource) || resource.is_made(self) {
+                continue;
+            }
+            let Ok(Ok(location)) = location(self, resource) else {
+                continue;
+            };
+            match self.template(&location) {
+                Ok(source) => self.leave_out_one(resource, &source),
+                Err(_) if is_open(&location) => {
+                    let name = self.qualified(&resource.id);
+                    let why = not_known(&location);
+                    self.say(resource.key_span, Message::NestedStackNotRead { name, why });
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn leave_out_one(&mut self, resource: &Resource<'_, '_>, source: &Source) {
+        // One of a circle is read by itself.
+        if let Some(input) = &source.template.input
+            && !self.chain.contains(&source.place)
+            && !self.chain.contains(input)
+        {
+            let id = resource.id.to_string();
+            self.left_out.insert((input.clone(), id));
+        }
+    }
+
+    fn template(&self, location: &str) -> Result<Source, String> {
+        let templates = &self.values.templates;
+        templates.find(self.place.as_ref(), location, &self.work)
     }
 }
 
+/// Whether a part of the location of a template is not known.
+fn is_open(location: &str) -> bool {
+    placeholders(location).next().is_some()
+}
+
+fn not_known(location: &str) -> String {
+    format!(
+        "{} is not known; a template of the input that it may be is converted by itself, with its own defaults",
+        shown(location)
+    )
+}
+
 /// Finds the template of a nested stack, and evaluates it.
-fn evaluated<'t, 'a>(
+fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> Nested {
+    let location = match location(stack, resource) {
+        Ok(Ok(location)) => location,
+        Ok(Err(why)) => return Nested::NotRead(why),
+        Err(failure) => return Nested::Failed(failure.message()),
+    };
+    let source = match stack.template(&location) {
+        Ok(source) => source,
+        Err(_) if is_open(&location) => return Nested::NotRead(not_known(&location)),
+        Err(why) => return Nested::NotRead(why),
+    };
+    let file = source.template.text.name();
+    let is_around = stack.chain.contains(&source.place);
+    if is_around && location.contains("://") {
+        let why = format!(
+            "the folder has no file for {} but {file}, which nests it",
+            shown(&location)
+        );
+        return Nested::NotRead(why);
+    }
+    let made = if is_around {
+        Err(format!("its template {file} nests itself"))
+    } else {
+        made(stack, resource, &source)
+    };
+    match made {
+        Ok(child) => Nested::Read(Arc::new(child)),
+        Err(why) => {
+            stack.leave_out_one(resource, &source);
+            let name = stack.qualified(&resource.id);
+            Nested::Failed(Message::NestedStackFailed { name, why })
+        }
+    }
+}
+
+/// Evaluates the template of a nested stack.
+fn made<'t, 'a>(
     stack: &mut Stack<'t, 'a>,
     resource: &Resource<'t, 'a>,
-) -> Result<Option<Arc<Child>>, Failure> {
-    let name = stack.qualified(&resource.id);
-    let source = match location(stack, resource)? {
-        Ok(location) => stack.values.templates.find(stack.place.as_ref(), &location),
-        Err(why) => Err(why),
-    };
-    let source = match source {
-        Ok(source) => source,
-        Err(why) => {
-            stack.say(resource.key_span, Message::NestedStackNotRead { name, why });
-            return Ok(None);
-        }
-    };
-    let file = source.text.name().to_owned();
-    let failed = |why: String| {
-        let name = name.clone();
-        Failure::of(Message::NestedStackFailed { name, why })
-    };
-    if stack.chain.contains(&source.place) {
-        return Err(failed(format!("its template {file} nests itself")));
-    }
+    source: &Source,
+) -> Result<Child, String> {
     if stack.chain.len() > DEEPEST {
-        return Err(failed(format!("more than {DEEPEST} stacks are around it")));
+        return Err(format!("more than {DEEPEST} stacks are around it"));
     }
-    let made = stack.nested.get() + 1;
-    stack.nested.set(made);
-    if made > MOST {
-        return Err(failed(format!("there are more than {MOST} nested stacks")));
-    }
-    let parsed = parse_one(source.text.name(), source.text.text());
-    let parsed = parsed.map_err(|error| failed(format!("{file}: {}", error.message)))?;
-    let root = parsed.filter(super::is_template);
-    let root = root.ok_or_else(|| failed(format!("{file} is no template")))?;
-    let parameters = passed(stack, resource)?;
-    Ok(Some(Arc::new(child(
-        stack, resource, &source, &root, parameters,
-    ))))
+    stack.work.nest()?;
+    let root = source.template.root.as_ref().map_err(String::clone)?;
+    let parameters = passed(stack, resource);
+    let parameters = parameters.map_err(|failure| failure.message().to_string())?;
+    Ok(child(stack, resource, source, root, parameters))
 }
 
 /// Returns where the template of a nested stack is; or why it cannot be at hand.
@@ -199,7 +267,7 @@ fn child<'t, 'a>(
 ) -> Child {
     let mut stack = outer.inner(
         &resource.id,
-        (source.text.name(), source.place.clone()),
+        (source.template.text.name(), source.place.clone()),
         root,
         parameters,
     );
@@ -207,14 +275,14 @@ fn child<'t, 'a>(
     let Whole {
         outputs,
         exports,
-        strategies,
+        clusters,
         children,
+        left_out,
     } = whole(&mut stack);
-    outer.spend_as(&stack);
     let expanded = stack.finish(root.span, documents);
     let resources = expanded.resources.into_iter();
     Child {
-        input: source.input.clone(),
+        input: source.template.input.clone(),
         start: root.span.start,
         expanded: Expanded {
             resources: resources.map(Node::into_owned).collect(),
@@ -225,8 +293,9 @@ fn child<'t, 'a>(
         },
         outputs,
         exports,
-        strategies,
+        clusters,
         children,
+        left_out,
     }
 }
 
@@ -234,26 +303,25 @@ fn child<'t, 'a>(
 pub(super) struct Whole {
     outputs: Outputs,
     pub(super) exports: Vec<Export>,
-    pub(super) strategies: BTreeMap<String, Carried>,
+    pub(super) clusters: Clusters,
     pub(super) children: Vec<(String, Arc<Child>)>,
+    pub(super) left_out: BTreeSet<(Place, String)>,
 }
 
 /// Evaluates what a stack has for others.
 pub(super) fn whole(stack: &mut Stack<'_, '_>) -> Whole {
     let (outputs, exports) = outputs(stack);
-    let own: Rc<Strategies<'_>> = cluster::strategies(stack);
-    let strategies = own.iter();
-    let strategies = strategies
-        .map(|(name, it)| (name.clone(), stack.carry(it.clone())))
-        .collect();
+    let clusters = cluster::named(stack);
     let children = stack.children.iter();
-    let children = children
-        .filter_map(|(id, it)| Some((id.clone(), it.clone()?)))
-        .collect();
+    let children = children.filter_map(|(id, it)| match it {
+        Nested::Read(child) => Some((id.clone(), Arc::clone(child))),
+        Nested::NotRead(_) | Nested::Failed(_) => None,
+    });
     Whole {
         outputs,
         exports,
-        strategies,
-        children,
+        clusters,
+        children: children.collect(),
+        left_out: stack.left_out.clone(),
     }
 }

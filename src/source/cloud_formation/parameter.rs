@@ -26,8 +26,10 @@ impl<'a> Stack<'_, 'a> {
         let kind = declared.get("Type").and_then(Node::text);
         let kind = kind.unwrap_or_default();
         let is_of_ssm = kind.starts_with("AWS::SSM::Parameter::Value");
+        let is_hidden = is_hidden(declared);
         let is_list = kind == "CommaDelimitedList" || kind.contains("List<");
-        if let Some(passed) = self.passed(name) {
+        // The stack around it passes the name of such a value too.
+        if let Some(passed) = self.passed(name).filter(|_| !is_of_ssm) {
             return Some(self.passed_value(name, &passed, declared, is_list, span));
         }
         let qualified = self.qualified(name);
@@ -38,7 +40,7 @@ impl<'a> Stack<'_, 'a> {
             .filter(|_| !is_of_ssm);
         let given = own.map(String::as_str).or_else(|| self.given(name));
         if let Some(given) = given
-            && let Some(failure) = not_allowed(name, given, declared)
+            && let Some(failure) = not_allowed(name, given, declared, is_hidden)
         {
             return Some(Err(failure));
         }
@@ -49,6 +51,9 @@ impl<'a> Stack<'_, 'a> {
             (None, None) => Value::String(self.open(name, Open::Parameter).into()),
         };
         let value = Node { value, span };
+        if is_hidden && let Some(text) = value.scalar() {
+            self.keep_secret(text);
+        }
         Some(Ok(if is_list { split(&value) } else { value }))
     }
 
@@ -64,12 +69,16 @@ impl<'a> Stack<'_, 'a> {
         if let Value::Unresolved(why) = passed.value() {
             return Err(Failure::of(Message::clone(why)));
         }
+        let is_hidden = passed.is_secret || is_hidden(declared);
         if let Some(text) = passed.known()
-            && let Some(failure) = not_allowed(name, text, declared)
+            && let Some(failure) = not_allowed(name, text, declared, is_hidden)
         {
             return Err(failure);
         }
         let value = self.receive(passed, span);
+        if is_hidden && let Some(text) = passed.known() {
+            self.keep_secret(text);
+        }
         let is_text = value.scalar().is_some();
         Ok(if is_list && is_text {
             split(&value)
@@ -79,17 +88,26 @@ impl<'a> Stack<'_, 'a> {
     }
 }
 
+/// Whether the value of a parameter is not shown.
+fn is_hidden(declared: &Node<'_>) -> bool {
+    let no_echo = declared.get("NoEcho").and_then(Node::scalar);
+    no_echo.is_some_and(|it| it.eq_ignore_ascii_case("true"))
+}
+
 /// Returns why a value that was given for a parameter cannot be used.
-fn not_allowed(name: &str, given: &str, declared: &Node<'_>) -> Option<Failure> {
+fn not_allowed(
+    name: &str,
+    given: &str,
+    declared: &Node<'_>,
+    is_hidden: bool,
+) -> Option<Failure> {
     let allowed = declared.get("AllowedValues")?;
     let mut values = allowed.elements()?.iter().filter_map(Node::scalar);
     if values.any(|value| value == given) {
         return None;
     }
     let all = allowed.elements()?.iter().filter_map(Node::scalar);
-    let is_secret = declared.get("NoEcho").and_then(Node::scalar);
-    let is_secret = is_secret.is_some_and(|it| it.eq_ignore_ascii_case("true"));
-    let (value, allowed) = if is_secret {
+    let (value, allowed) = if is_hidden {
         let hidden = "what was given, which NoEcho hides";
         (hidden.to_owned(), "its AllowedValues".to_owned())
     } else {

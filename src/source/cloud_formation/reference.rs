@@ -6,6 +6,7 @@ use super::{
         text::Span,
         tree::{Node, Value},
     },
+    cluster,
     function::Failure,
     nested,
     resource::Resource,
@@ -281,6 +282,7 @@ impl<'t, 'a> Stack<'t, 'a> {
         };
         let text = text.unwrap_or_else(|| self.open(&key, Open::Resource));
         self.spend_text(text.len())?;
+        cluster::note(self, &resource, attribute, &text);
         target_group::note_delay(self, &resource, attribute, &text);
         Ok(string(span, text))
     }
@@ -372,28 +374,5 @@ impl<'t, 'a> Resource<'t, 'a> {
     pub(super) fn name_property(&self) -> Option<&'static str> {
         let known = known(&self.type_).map(|known| known.name);
         known.or_else(|| super::name::property(&self.type_))
-    }
-
-    /// Returns the text of a property; `None` if it has none.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be evaluated.
-    pub(super) fn text(
-        &self,
-        property: &str,
-        stack: &mut Stack<'t, 'a>,
-    ) -> Result<Option<String>, Failure> {
-        let Some(node) = self.property(property) else {
-            return Ok(None);
-        };
-        match stack.node(node, &self.scope) {
-            Some(Node {
-                value: Value::Unresolved(why),
-                ..
-            }) => Err(Failure::of(*why)),
-            Some(value) => Ok(value.scalar().map(str::to_owned)),
-            None => Ok(None),
-        }
     }
 }

@@ -46,6 +46,29 @@ impl<'t, 'a> Resource<'t, 'a> {
         self.node.get("Properties")?.get(name)
     }
 
+    /// Returns the text of a property; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be evaluated.
+    pub(super) fn text(
+        &self,
+        property: &str,
+        stack: &mut Stack<'t, 'a>,
+    ) -> Result<Option<String>, Failure> {
+        let Some(node) = self.property(property) else {
+            return Ok(None);
+        };
+        match stack.node(node, &self.scope) {
+            Some(Node {
+                value: Value::Unresolved(why),
+                ..
+            }) => Err(Failure::of(*why)),
+            Some(value) => Ok(value.scalar().map(str::to_owned)),
+            None => Ok(None),
+        }
+    }
+
     /// Whether its condition holds, or it has none. One that cannot be evaluated counts as holding, so that the resource
     /// is rejected for it and not left out.
     pub(super) fn is_made(&self, stack: &mut Stack<'t, 'a>) -> bool {

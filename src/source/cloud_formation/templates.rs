@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
     sync::{Arc, OnceLock},
 };
 
@@ -13,12 +14,13 @@ use super::{
         text::{SourceText, Span},
         values::Values,
     },
-    carried::{Carried, place},
+    carried::place,
+    cluster::{self, Clusters},
     documents,
     export::Export,
     is_template,
     nested::{Child, whole},
-    stack::Stack,
+    stack::{Stack, Template, Work},
 };
 use crate::diagnostic::Message;
 
@@ -27,6 +29,8 @@ use crate::diagnostic::Message;
 pub(crate) struct Templates {
     folders: Vec<Folder>,
     index: OnceLock<Index>,
+    /// The files of the input by their absolute paths, once one is spelled in another way.
+    absolute: OnceLock<BTreeMap<String, Place>>,
 }
 
 /// The files of one of the paths that were given.
@@ -49,17 +53,14 @@ pub(super) struct Place {
 /// The template of a nested stack.
 pub(super) struct Source {
     pub(super) place: Place,
-    /// Where it is as a file of the input, if it is one: it may have been named beside the folder.
-    pub(super) input: Option<Place>,
-    pub(super) text: SourceText,
+    pub(super) template: Rc<Template>,
 }
 
 /// What other templates have for one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Around {
     pub(super) exports: Vec<Export>,
-    /// The default capacity provider strategies of clusters, by their names.
-    pub(super) strategies: BTreeMap<String, Carried>,
+    pub(super) clusters: Clusters,
 }
 
 /// What the templates of the input have for each other.
@@ -68,16 +69,23 @@ pub(super) struct Index {
     pub(super) around: Around,
     /// The nested stacks by the places of their templates, with their logical IDs and the files that nest them.
     nested: BTreeMap<Place, Vec<(String, Arc<Child>)>>,
+    /// The nested stacks that are not there, by the places of their templates.
+    left_out: BTreeMap<Place, BTreeSet<String>>,
 }
 
 /// Words in the templates that have something for others.
 const MARKS: &[&str] = &[
     "AWS::CloudFormation::Stack",
     "AWS::Serverless::Application",
-    "ClusterCapacityProviderAssociations",
-    "DefaultCapacityProviderStrategy",
+    "AWS::ECS::Cluster",
     "Export",
 ];
+
+/// How often templates are evaluated with what others export, which may be imported too.
+const PASSES: usize = 12;
+
+/// The most values that are made in these.
+const MOST: usize = 2_000_000;
 
 /// The most parts of a URL that are looked for in folders.
 const LONGEST: usize = 16;
@@ -88,6 +96,7 @@ impl Templates {
         Self {
             folders,
             index: OnceLock::new(),
+            absolute: OnceLock::new(),
         }
     }
 
@@ -111,21 +120,26 @@ impl Templates {
     /// # Errors
     ///
     /// Why it is not read.
-    pub(super) fn find(&self, place: Option<&Place>, location: &str) -> Result<Source, String> {
+    pub(super) fn find(
+        &self,
+        place: Option<&Place>,
+        location: &str,
+        work: &Work,
+    ) -> Result<Source, String> {
         let folder = place.and_then(|it| self.folders.get(it.folder));
         let (Some(place), Some(folder)) = (place, folder) else {
             return Err("the template around it is no file of a folder".to_owned());
         };
         let (beside, _) = split(&place.path);
-        let url = location.split_once("://").map(|(_, it)| it);
+        let shown = shown(location);
+        let url = shown.split_once("://").map(|(_, it)| it);
         let paths: Vec<String> = match url {
             None => {
                 let path = join(beside, location);
-                let outside = || format!("{location} is outside of the folder that is given");
+                let outside = || format!("{shown} is outside of the folder that is given");
                 vec![path.ok_or_else(outside)?]
             }
             Some(url) => {
-                let url = url.split(['?', '#']).next().unwrap_or_default();
                 let parts: Vec<&str> = url.split('/').skip(1).take(LONGEST).collect();
                 let ends = (0..parts.len()).filter_map(|from| parts.get(from..));
                 let ends = ends.map(|it| it.join("/"));
@@ -135,35 +149,62 @@ impl Templates {
         };
         let mut last = None;
         for path in paths {
-            match folder.files.text(&path) {
-                Ok(text) => {
-                    let input = self.place(text.name());
-                    let place = Place {
-                        folder: place.folder,
-                        path,
-                    };
-                    return Ok(Source { place, input, text });
-                }
+            let place = Place {
+                folder: place.folder,
+                path,
+            };
+            let read = || {
+                let text = folder.files.text(&place.path)?;
+                let input = self.place(text.name());
+                let input = input.or_else(|| self.spelled_otherwise(folder, &place.path));
+                Ok(Template::new(text, input))
+            };
+            match work.template(&place, read) {
+                Ok(template) => return Ok(Source { place, template }),
                 Err(why) => last = Some(why),
             }
         }
         Err(match (url, last) {
-            (None, Some(why)) => format!("{location}: {why}"),
-            _ => format!("the folder has no file for {location}"),
+            (None, Some(why)) => format!("{shown}: {why}"),
+            _ => format!("the folder has no file for {shown}"),
         })
+    }
+
+    /// Returns where a file of the input is whose name leads to the same file in another way.
+    fn spelled_otherwise(&self, folder: &Folder, path: &str) -> Option<Place> {
+        let absolute = folder.files.absolute(path)?;
+        let inputs = self.absolute.get_or_init(|| {
+            let mut inputs = BTreeMap::new();
+            for (folder, it) in self.folders.iter().enumerate() {
+                for path in &it.inputs {
+                    if let Some(absolute) = it.files.absolute(path) {
+                        let path = path.clone();
+                        inputs.entry(absolute).or_insert(Place { folder, path });
+                    }
+                }
+            }
+            inputs
+        });
+        inputs.get(&absolute).cloned()
     }
 
     /// Returns what the templates have for each other, which is found out once.
     pub(super) fn index(&self, values: &Values) -> &Index {
         self.index.get_or_init(|| {
             let marked = self.marked();
-            let first = self.evaluated(&marked, values, &Around::default());
-            if first.around.exports.is_empty() && first.around.strategies.is_empty() {
-                return first;
+            let (mut index, mut made) = self.evaluated(&marked, values, &Around::default());
+            let mut known = Around::default();
+            for _ in 1..PASSES {
+                // What is exported may be imported by a template that exports it too.
+                if index.around == known || made > MOST {
+                    break;
+                }
+                known = index.around;
+                let (next, more) = self.evaluated(&marked, values, &known);
+                index = next;
+                made = made.saturating_add(more);
             }
-            // What is exported may be imported from another one, and nested stacks may import too.
-            let second = self.evaluated(&marked, values, &first.around);
-            self.evaluated(&marked, values, &second.around)
+            index
         })
     }
 
@@ -184,10 +225,20 @@ impl Templates {
         marked
     }
 
-    fn evaluated(&self, marked: &[(Place, SourceText)], values: &Values, around: &Around) -> Index {
+    /// Evaluates these files, with what others have for them. Returns also how many values were made.
+    fn evaluated(
+        &self,
+        marked: &[(Place, SourceText)],
+        values: &Values,
+        around: &Around,
+    ) -> (Index, usize) {
         let mut all = Vec::new();
-        let mut called = BTreeSet::new();
+        let mut made: usize = 0;
+        let (mut called, mut left_out) = (BTreeSet::new(), BTreeSet::new());
         for (place, text) in marked {
+            if called.contains(place) {
+                continue;
+            }
             let Some(root) = parse_one(text.name(), text.text()).ok().flatten() else {
                 continue;
             };
@@ -198,26 +249,42 @@ impl Templates {
             let mut stack = Stack::new(&root, &name, values, around);
             documents(&mut stack);
             let whole = whole(&mut stack);
-            let children = whole.children.iter();
-            let children = children.filter_map(|(_, it)| it.input.clone());
-            called.extend(children.filter(|it| it != place));
+            made = made.saturating_add(stack.work.values());
+            left_out.extend(whole.left_out.iter().map(|(place, _)| place.clone()));
+            each_child(&whole.children, &mut |child| {
+                called.extend(child.input.clone());
+                left_out.extend(child.left_out.iter().map(|(place, _)| place.clone()));
+            });
             all.push((place, name, whole));
         }
-        let mut index = Index::default();
         // One that is called is evaluated with the parameters that the stack around it passes, unless it is in a circle.
-        let (called, roots): (Vec<_>, Vec<_>) = all
+        let (others, roots): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|(place, ..)| called.contains(*place));
-        for (place, name, whole) in roots.into_iter().chain(called) {
+            .partition(|(place, ..)| called.contains(*place) || left_out.contains(*place));
+        let mut index = Index::default();
+        let mut read = BTreeSet::new();
+        for (place, name, whole) in roots.into_iter().chain(others) {
             if index.nested.contains_key(place) {
                 continue;
             }
-            index.around.add(whole.exports, whole.strategies);
+            if index.left_out.contains_key(place) {
+                // Nor are the stacks that it nests.
+                each_child(&whole.children, &mut |child| {
+                    let input = child.input.clone().filter(|it| !read.contains(it));
+                    index.leave_out(input, format!("those of {name}"));
+                });
+                continue;
+            }
+            read.insert(place.clone());
+            index.around.add(whole.exports, whole.clusters);
+            for (place, id) in whole.left_out {
+                index.leave_out(Some(place), format!("{id} of {name}"));
+            }
             for (id, child) in whole.children {
                 index.add(&name, &id, &child);
             }
         }
-        index
+        (index, made)
     }
 
     fn name(&self, place: &Place) -> String {
@@ -226,18 +293,31 @@ impl Templates {
     }
 }
 
+/// Calls `each` for nested stacks, and for those that they nest.
+fn each_child(children: &[(String, Arc<Child>)], each: &mut dyn FnMut(&Child)) {
+    for (_, child) in children {
+        each(child);
+        each_child(&child.children, each);
+    }
+}
+
 impl Around {
-    fn add(&mut self, exports: Vec<Export>, strategies: BTreeMap<String, Carried>) {
+    fn add(&mut self, exports: Vec<Export>, clusters: Clusters) {
         self.exports.extend(exports);
-        self.strategies.extend(strategies);
+        for (name, cluster) in clusters {
+            cluster::add(&mut self.clusters, name, cluster);
+        }
     }
 }
 
 impl Index {
     /// Adds a nested stack and those that it nests.
     fn add(&mut self, file: &str, id: &str, child: &Arc<Child>) {
-        let (exports, strategies) = (child.exports.clone(), child.strategies.clone());
-        self.around.add(exports, strategies);
+        let (exports, clusters) = (child.exports.clone(), child.clusters.clone());
+        self.around.add(exports, clusters);
+        for (place, inner) in &child.left_out {
+            self.leave_out(Some(place.clone()), format!("{id}.{inner} of {file}"));
+        }
         for (inner, grandchild) in &child.children {
             self.add(file, &format!("{id}.{inner}"), grandchild);
         }
@@ -245,6 +325,23 @@ impl Index {
             let nested = self.nested.entry(place.clone()).or_default();
             nested.push((format!("{id} of {file}"), Arc::clone(child)));
         }
+    }
+
+    fn leave_out(&mut self, place: Option<Place>, name: String) {
+        if let Some(place) = place {
+            self.left_out.entry(place).or_default().insert(name);
+        }
+    }
+
+    /// Returns what a template stands for that only stacks have which are not there: nothing.
+    pub(super) fn left_out(&self, own: &Place, span: Span) -> Option<Expanded<'static>> {
+        let names: Vec<&str> = self.left_out.get(own)?.iter().map(String::as_str).collect();
+        let names = names.join(", ");
+        Some(Expanded {
+            findings: vec![(span, Message::NestedTemplateLeftOut { names })],
+            is_own: true,
+            ..Expanded::default()
+        })
     }
 
     /// Returns what a template stands for that begins at `span`, if others nest it: the documents of each nested stack.
@@ -277,6 +374,15 @@ impl Index {
     /// Whether another template may need what a file exports.
     pub(super) fn exports_of(&self, file: &str) -> bool {
         self.around.exports.iter().any(|it| it.file == file)
+    }
+}
+
+/// Returns a location without what follows the path of a URL, which may be a secret.
+pub(super) fn shown(location: &str) -> &str {
+    if location.contains("://") {
+        location.split(['?', '#']).next().unwrap_or_default()
+    } else {
+        location
     }
 }
 

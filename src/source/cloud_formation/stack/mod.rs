@@ -1,43 +1,38 @@
 //! The state of one evaluation.
 
+mod finished;
 mod opened;
+mod work;
 
 use std::{
     borrow::Cow,
-    cell::Cell,
     collections::{BTreeMap, BTreeSet},
-    mem,
     rc::Rc,
-    sync::Arc,
 };
 
-pub(super) use self::opened::{Open, is_open};
+pub(super) use self::{
+    opened::{Open, is_open},
+    work::{Template, Work},
+};
 use super::{
     super::{
-        expand::Expanded,
         text::Span,
         tree::{Member, Node, Size, Value},
         values::Values,
     },
     carried::Carried,
-    cluster::Strategies,
+    cluster::{Known, Own},
     family::Revisions,
     for_each,
     function::{self, Failure},
     name::{Service, kebab, named_after},
-    nested::Child,
+    nested::Nested,
     resource::Resource,
     scope::Scope,
     templates::{Around, Place},
     transform::{TRANSFORM, say_one},
 };
 use crate::diagnostic::Message;
-
-/// The most that an evaluation may make. CloudFormation takes templates of 1 MB with 500 resources.
-const LIMIT: Size = Size {
-    values: 500_000,
-    text: 32 << 20,
-};
 
 /// The most references that may lead from one to the next.
 const DEEPEST: usize = 32;
@@ -58,12 +53,18 @@ pub(super) struct Stack<'t, 'a> {
     pub(super) chain: Vec<Place>,
     /// What the stack around it passes.
     passed: Option<BTreeMap<String, Carried>>,
-    /// How many nested stacks have been evaluated.
-    pub(super) nested: Rc<Cell<usize>>,
-    /// Those that this one nests; none if the template is not at hand.
-    pub(super) children: BTreeMap<String, Option<Arc<Child>>>,
+    /// What the stacks around it and in it share.
+    pub(super) work: Rc<Work>,
+    /// Those that this one nests.
+    pub(super) children: BTreeMap<String, Nested>,
+    /// The templates of the input that it would nest, with the logical IDs of the stacks that are not there.
+    pub(super) left_out: BTreeSet<(Place, String)>,
     /// The exports of other templates that it imports.
     pub(super) imported: BTreeSet<String>,
+    /// Those that it imports because no other one fits.
+    pub(super) assumed: BTreeSet<String>,
+    /// The values of parameters that are not shown.
+    pub(super) secrets: BTreeSet<String>,
     /// Whether the file has something for others, so that it is read also without documents.
     pub(super) is_own: bool,
     /// Whether the rest of the template is not there.
@@ -76,6 +77,8 @@ pub(super) struct Stack<'t, 'a> {
     unnamed: Option<BTreeMap<String, usize>>,
     /// What is being evaluated: a reference to it would not end.
     underway: Vec<String>,
+    /// How many references lead to this stack from the ones around it.
+    depth: usize,
     findings: Vec<(Span, Message)>,
     open: BTreeMap<String, Open>,
     names: BTreeSet<String>,
@@ -83,8 +86,10 @@ pub(super) struct Stack<'t, 'a> {
     pub(super) services: Option<Rc<[Service]>>,
     /// The task definitions that share families, once they are known.
     pub(super) revisions: Option<Rc<Revisions>>,
-    /// The strategies of its clusters, once they are known.
-    pub(super) strategies: Option<Rc<Strategies<'a>>>,
+    /// Its clusters, once they are known.
+    pub(super) own_clusters: Option<Rc<[Own<'a>]>>,
+    /// Clusters by what a reference to one returns.
+    pub(super) clusters: BTreeMap<String, Known>,
     /// The deregistration delays of target groups in seconds, by what a reference to one returns.
     pub(super) delays: BTreeMap<String, (u32, Span)>,
     /// The logical IDs that are being referred to, while that is of interest.
@@ -93,7 +98,6 @@ pub(super) struct Stack<'t, 'a> {
     pub(super) conditions: BTreeMap<String, bool>,
     /// Whether the condition that is being evaluated depends on what is open.
     pub(super) is_assumed: bool,
-    spent: Size,
 }
 
 impl<'t, 'a> Stack<'t, 'a> {
@@ -140,10 +144,10 @@ impl<'t, 'a> Stack<'t, 'a> {
             prefix: format!("{}{id}.", self.prefix),
             chain,
             passed: Some(passed),
-            nested: Rc::clone(&self.nested),
+            work: Rc::clone(&self.work),
+            depth: self.depth + self.underway.len(),
             // The stack around it has what others need of it.
             is_own: true,
-            spent: self.spent,
             ..Stack::empty(root, self.values, self.around)
         };
         stack.find_resources();
@@ -161,9 +165,12 @@ impl<'t, 'a> Stack<'t, 'a> {
             prefix: String::new(),
             chain: Vec::new(),
             passed: None,
-            nested: Rc::default(),
+            work: Rc::default(),
             children: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             imported: BTreeSet::new(),
+            assumed: BTreeSet::new(),
+            secrets: BTreeSet::new(),
             is_own: false,
             is_part: false,
             resources: Rc::new([]),
@@ -171,17 +178,18 @@ impl<'t, 'a> Stack<'t, 'a> {
             by_id: BTreeMap::new(),
             unnamed: None,
             underway: Vec::new(),
+            depth: 0,
             findings: Vec::new(),
             open: BTreeMap::new(),
             names: BTreeSet::new(),
             services: None,
             revisions: None,
-            strategies: None,
+            own_clusters: None,
+            clusters: BTreeMap::new(),
             delays: BTreeMap::new(),
             referred: None,
             conditions: BTreeMap::new(),
             is_assumed: false,
-            spent: Size::default(),
         }
     }
 
@@ -204,6 +212,12 @@ impl<'t, 'a> Stack<'t, 'a> {
         });
         let ids = found.iter().enumerate();
         stack.by_id = ids.map(|(index, it)| (it.id.clone(), index)).collect();
+        let size = Size {
+            values: found.len(),
+            text: 0,
+        };
+        // Each use of a template counts.
+        stack.work.spend(size);
         stack.resources = found.into();
     }
 
@@ -229,6 +243,11 @@ impl<'t, 'a> Stack<'t, 'a> {
     /// Returns a member of a section.
     pub(super) fn in_section(&self, section: &str, name: &str) -> Option<&'t Member<'a>> {
         self.section(section).iter().find(|it| it.key == name)
+    }
+
+    /// Returns all resources, whether their conditions hold or not.
+    pub(super) fn all_resources(&self) -> Rc<[Resource<'t, 'a>]> {
+        Rc::clone(&self.resources)
     }
 
     /// Returns the resources whose conditions hold.
@@ -314,11 +333,10 @@ impl<'t, 'a> Stack<'t, 'a> {
 
     /// Counts a value with a text of this length against the limit.
     pub(super) fn spend_text(&mut self, text: usize) -> Result<(), Failure> {
-        self.spent.add(Size { values: 1, text });
-        if self.spent.exceeds(LIMIT) {
-            return Err(Failure::new("it makes too much"));
+        if self.work.spend(Size { values: 1, text }) {
+            return Ok(());
         }
-        Ok(())
+        Err(Failure::new("it makes too much"))
     }
 
     /// Evaluates what `id` stands for, unless that is being done already.
@@ -327,18 +345,13 @@ impl<'t, 'a> Stack<'t, 'a> {
         id: &str,
         evaluate: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if self.underway.len() == DEEPEST || self.underway.iter().any(|it| it == id) {
+        if self.depth + self.underway.len() >= DEEPEST || self.underway.iter().any(|it| it == id) {
             return Err(Failure::new(format!("{id} refers to itself")));
         }
         self.underway.push(id.to_owned());
         let value = evaluate(self);
         self.underway.pop();
         value
-    }
-
-    /// Counts what a nested stack has made.
-    pub(super) fn spend_as(&mut self, inner: &Stack<'_, '_>) {
-        self.spent = inner.spent;
     }
 
     /// Adds what there is to say of the file.
@@ -352,36 +365,5 @@ impl<'t, 'a> Stack<'t, 'a> {
     pub(super) fn fail(&mut self, member: &Member<'a>, problem: &str) {
         let problem = format!("{}: {problem}", member.key);
         self.say(member.key_span, Message::TemplateFunctionFailed { problem });
-    }
-
-    /// Returns what the template stands for.
-    pub(super) fn finish(mut self, span: Span, resources: Vec<Node<'a>>) -> Expanded<'a> {
-        let open = std::mem::take(&mut self.open);
-        let of = |why: Open| {
-            let names = open.iter().filter(|(_, known)| **known == why);
-            let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
-            (!names.is_empty()).then(|| names.join(", "))
-        };
-        if let Some(names) = of(Open::Parameter) {
-            self.say(span, Message::ParametersNotGiven { names });
-        }
-        if let Some(names) = of(Open::Resource) {
-            self.say(span, Message::KnownAfterDeployment { names });
-        }
-        if let Some(names) = of(Open::Condition) {
-            self.say(span, Message::ConditionsNotInFile { names });
-        }
-        if !self.imported.is_empty() {
-            let imported: Vec<String> = mem::take(&mut self.imported).into_iter().collect();
-            let names = imported.join(", ");
-            self.say(span, Message::ImportsOfTemplates { names });
-        }
-        Expanded {
-            resources,
-            findings: self.findings,
-            names: self.names,
-            is_part: self.is_part,
-            is_own: self.is_own,
-        }
     }
 }

@@ -83,6 +83,13 @@ impl<'t> Stack<'t, '_> {
         self.passed.as_ref()?.get(name).cloned()
     }
 
+    /// Notes that a text is not shown.
+    pub(in super::super) fn keep_secret(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.secrets.insert(text.to_owned());
+        }
+    }
+
     /// Returns a name of this stack as it is outside of it.
     pub(in super::super) fn qualified(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
