@@ -71,6 +71,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::NamespaceReplaced,
     Reason::NestedStackFailed,
     Reason::NestedStackNotRead,
+    Reason::NestedStacksAlike,
     Reason::NestedTemplateLeftOut,
     Reason::NotKnownBeforeApply,
     Reason::NothingToConvert,

@@ -230,6 +230,7 @@ fn found<'t, 'a>(
     if literal(service, "Cluster") != Some(name) {
         return Ok(None);
     }
+    stack.work.ask();
     match stack.around.clusters.get(name) {
         Some(Named::One(Some(strategy))) => Ok(Some(stack.receive(strategy, service.key_span))),
         Some(Named::Several) => Err(Ambiguous),
@@ -246,4 +247,87 @@ fn is_here(text: &str, stack: &Stack<'_, '_>) -> bool {
     let (region, account) = (stack.values.region(), stack.values.account_id());
     let mut parts = text.split(':').skip(3);
     parts.next() == Some(region) && parts.next() == Some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{testing::units, unit::Content};
+
+    /// Returns the first provider of the strategy of the only service of `web.yaml`; `-` if it has none, and what is said.
+    fn provider(web: &str, others: &[(&str, &str)]) -> (String, Vec<String>) {
+        let task = "  T: {Type: AWS::ECS::TaskDefinition, Properties: {Family: web, ContainerDefinitions: \
+                    [{Name: web, Image: nginx, Memory: 64}]}}\n";
+        let web = format!("{web}{task}");
+        let mut files = vec![("web.yaml", web.as_str())];
+        files.extend(others);
+        let (units, problems) = units(&files, &[]);
+        let mut found = units.iter().filter_map(|unit| match &unit.content {
+            Content::Service(input) if input.request.cluster.is_some() => {
+                let first = input.request.capacity_provider_strategy.first();
+                let provider = first.and_then(|it| it.capacity_provider.clone());
+                Some(provider.unwrap_or_else(|| "-".to_owned()))
+            }
+            _ => None,
+        });
+        let first = found.next().unwrap_or_else(|| format!("{problems:?}"));
+        (first, problems)
+    }
+
+    fn cluster(properties: &str) -> String {
+        format!("Resources:\n  C: {{Type: AWS::ECS::Cluster, Properties: {{{properties}}}}}\n")
+    }
+
+    #[test]
+    fn a_name_leads_to_one_cluster_only() {
+        let strategy = |provider: &str| {
+            format!(
+                "DefaultCapacityProviderStrategy: [{{CapacityProvider: {provider}, Weight: 1}}]"
+            )
+        };
+        let named = |name: &str, provider: &str| {
+            let text = cluster(&format!("ClusterName: {name}, {}", strategy(provider)));
+            format!("{text}Outputs: {{C: {{Value: !Ref C, Export: {{Name: {provider}-c}}}}}}\n")
+        };
+        let (spot, plain) = (named("main", "SPOT"), named("main", "PLAIN"));
+        let made_up = cluster(&strategy("MADE"));
+        let without = cluster("ClusterName: main");
+        let service = |cluster: &str| {
+            format!(
+                "  S: {{Type: AWS::ECS::Service, Properties: {{ServiceName: web, Cluster: {cluster}, \
+                 TaskDefinition: !Ref T, DesiredCount: 1}}}}\n"
+            )
+        };
+        let empty = "Resources:\n".to_owned();
+        let table: &[(&str, &str, &[&str], &str)] = &[
+            // Its own cluster, also if that has no strategy.
+            (&made_up, "!Ref C", &[&spot], "MADE"),
+            (&without, "!Ref C", &[&spot], "-"),
+            (&without, "main", &[&spot], "-"),
+            // The only one of the name.
+            (&empty, "main", &[&spot], "SPOT"),
+            (&empty, "main", &[&spot, &plain], "-"),
+            (&empty, "main", &[&spot, &without], "-"),
+            (&empty, "!Sub main", &[&spot], "-"),
+            (&empty, "a0", &[&made_up], "-"),
+            (
+                &empty,
+                "'arn:aws:ecs:us-east-1:999999999999:cluster/main'",
+                &[&spot],
+                "-",
+            ),
+            // The one that an import leads to.
+            (&empty, "!ImportValue SPOT-c", &[&spot, &plain], "SPOT"),
+            (&empty, "!ImportValue PLAIN-c", &[&spot, &plain], "PLAIN"),
+        ];
+        for (own, reference, others, expected) in table {
+            let web = format!("{own}{}", service(reference));
+            let names = ["a0.yaml", "a1.yaml"];
+            let others: Vec<(&str, &str)> = names.into_iter().zip(others.iter().copied()).collect();
+            let (found, problems) = provider(&web, &others);
+            assert_eq!(found, *expected, "{own} {reference}");
+            let is_unclear = *reference == "main" && others.len() > 1;
+            let says = problems.iter().any(|it| it.contains("ClusterNotUnique"));
+            assert_eq!(says, is_unclear, "{reference}: {problems:?}");
+        }
+    }
 }

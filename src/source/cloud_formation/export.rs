@@ -128,11 +128,13 @@ impl<'a> Call<'_, '_, 'a> {
             }
         }
         let open_names: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
+        stack.work.ask();
         let around = stack.around;
         let others = around.exports.iter().filter(|it| it.file != stack.file);
         let export = found(others, &name, &open_names);
-        let says_something =
-            |it: &&Found<'_>| it.export.value.known().is_some() || it.export.value.delay().is_some();
+        let says_something = |it: &&Found<'_>| {
+            it.export.value.known().is_some() || it.export.value.delay().is_some()
+        };
         if let Some(found) = export.as_ref().filter(says_something) {
             note(stack, found, &key);
             if found.export.value.known().is_some() {

@@ -16,6 +16,7 @@ mod export;
 mod family;
 mod for_each;
 mod function;
+mod index;
 mod name;
 mod nested;
 mod parameter;
@@ -33,7 +34,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 pub(in crate::source) use self::templates::Folder;
 pub(crate) use self::templates::Templates;
-use self::{family::Revision, nested::Nested, resource::Resource, stack::Stack, templates::Around};
+use self::{family::Revision, index::Around, nested::Nested, resource::Resource, stack::Stack};
 use super::{
     expand::{Expanded, counted},
     text::Span,

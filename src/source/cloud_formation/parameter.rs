@@ -95,12 +95,7 @@ fn is_hidden(declared: &Node<'_>) -> bool {
 }
 
 /// Returns why a value that was given for a parameter cannot be used.
-fn not_allowed(
-    name: &str,
-    given: &str,
-    declared: &Node<'_>,
-    is_hidden: bool,
-) -> Option<Failure> {
+fn not_allowed(name: &str, given: &str, declared: &Node<'_>, is_hidden: bool) -> Option<Failure> {
     let allowed = declared.get("AllowedValues")?;
     let mut values = allowed.elements()?.iter().filter_map(Node::scalar);
     if values.any(|value| value == given) {

@@ -8,21 +8,17 @@ use std::{
 
 use super::{
     super::{
-        expand::Expanded,
         syntax::parse_one,
         terraform::configuration::{Files, join, split},
-        text::{SourceText, Span},
+        text::SourceText,
         values::Values,
     },
-    carried::place,
-    cluster::{self, Clusters},
     documents,
-    export::Export,
+    index::{Around, Index, each_child},
     is_template,
-    nested::{Child, whole},
+    nested::whole,
     stack::{Stack, Template, Work},
 };
-use crate::diagnostic::Message;
 
 /// The files of the input that may be templates, and what they have for each other once that is needed.
 #[derive(Debug, Default)]
@@ -54,23 +50,6 @@ pub(super) struct Place {
 pub(super) struct Source {
     pub(super) place: Place,
     pub(super) template: Rc<Template>,
-}
-
-/// What other templates have for one.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Around {
-    pub(super) exports: Vec<Export>,
-    pub(super) clusters: Clusters,
-}
-
-/// What the templates of the input have for each other.
-#[derive(Debug, Default)]
-pub(super) struct Index {
-    pub(super) around: Around,
-    /// The nested stacks by the places of their templates, with their logical IDs and the files that nest them.
-    nested: BTreeMap<Place, Vec<(String, Arc<Child>)>>,
-    /// The nested stacks that are not there, by the places of their templates.
-    left_out: BTreeMap<Place, BTreeSet<String>>,
 }
 
 /// Words in the templates that have something for others.
@@ -192,11 +171,11 @@ impl Templates {
     pub(super) fn index(&self, values: &Values) -> &Index {
         self.index.get_or_init(|| {
             let marked = self.marked();
-            let (mut index, mut made) = self.evaluated(&marked, values, &Around::default());
             let mut known = Around::default();
+            let (mut index, mut made) = self.evaluated(&marked, values, &known);
             for _ in 1..PASSES {
                 // What is exported may be imported by a template that exports it too.
-                if index.around == known || made > MOST {
+                if !index.asks || index.around == known || made > MOST {
                     break;
                 }
                 known = index.around;
@@ -234,6 +213,7 @@ impl Templates {
     ) -> (Index, usize) {
         let mut all = Vec::new();
         let mut made: usize = 0;
+        let mut asks = false;
         let (mut called, mut left_out) = (BTreeSet::new(), BTreeSet::new());
         for (place, text) in marked {
             if called.contains(place) {
@@ -250,130 +230,24 @@ impl Templates {
             documents(&mut stack);
             let whole = whole(&mut stack);
             made = made.saturating_add(stack.work.values());
+            asks |= stack.work.asks();
             left_out.extend(whole.left_out.iter().map(|(place, _)| place.clone()));
             each_child(&whole.children, &mut |child| {
                 called.extend(child.input.clone());
                 left_out.extend(child.left_out.iter().map(|(place, _)| place.clone()));
             });
-            all.push((place, name, whole));
+            all.push((place.clone(), name, whole));
         }
-        // One that is called is evaluated with the parameters that the stack around it passes, unless it is in a circle.
-        let (others, roots): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|(place, ..)| called.contains(*place) || left_out.contains(*place));
-        let mut index = Index::default();
-        let mut read = BTreeSet::new();
-        for (place, name, whole) in roots.into_iter().chain(others) {
-            if index.nested.contains_key(place) {
-                continue;
-            }
-            if index.left_out.contains_key(place) {
-                // Nor are the stacks that it nests.
-                each_child(&whole.children, &mut |child| {
-                    let input = child.input.clone().filter(|it| !read.contains(it));
-                    index.leave_out(input, format!("those of {name}"));
-                });
-                continue;
-            }
-            read.insert(place.clone());
-            index.around.add(whole.exports, whole.clusters);
-            for (place, id) in whole.left_out {
-                index.leave_out(Some(place), format!("{id} of {name}"));
-            }
-            for (id, child) in whole.children {
-                index.add(&name, &id, &child);
-            }
-        }
+        let index = Index {
+            asks,
+            ..Index::of(all, &called, &left_out)
+        };
         (index, made)
     }
 
     fn name(&self, place: &Place) -> String {
         let prefix = self.folders.get(place.folder).map(|it| it.prefix.as_str());
         format!("{}{}", prefix.unwrap_or_default(), place.path)
-    }
-}
-
-/// Calls `each` for nested stacks, and for those that they nest.
-fn each_child(children: &[(String, Arc<Child>)], each: &mut dyn FnMut(&Child)) {
-    for (_, child) in children {
-        each(child);
-        each_child(&child.children, each);
-    }
-}
-
-impl Around {
-    fn add(&mut self, exports: Vec<Export>, clusters: Clusters) {
-        self.exports.extend(exports);
-        for (name, cluster) in clusters {
-            cluster::add(&mut self.clusters, name, cluster);
-        }
-    }
-}
-
-impl Index {
-    /// Adds a nested stack and those that it nests.
-    fn add(&mut self, file: &str, id: &str, child: &Arc<Child>) {
-        let (exports, clusters) = (child.exports.clone(), child.clusters.clone());
-        self.around.add(exports, clusters);
-        for (place, inner) in &child.left_out {
-            self.leave_out(Some(place.clone()), format!("{id}.{inner} of {file}"));
-        }
-        for (inner, grandchild) in &child.children {
-            self.add(file, &format!("{id}.{inner}"), grandchild);
-        }
-        if let Some(place) = &child.input {
-            let nested = self.nested.entry(place.clone()).or_default();
-            nested.push((format!("{id} of {file}"), Arc::clone(child)));
-        }
-    }
-
-    fn leave_out(&mut self, place: Option<Place>, name: String) {
-        if let Some(place) = place {
-            self.left_out.entry(place).or_default().insert(name);
-        }
-    }
-
-    /// Returns what a template stands for that only stacks have which are not there: nothing.
-    pub(super) fn left_out(&self, own: &Place, span: Span) -> Option<Expanded<'static>> {
-        let names: Vec<&str> = self.left_out.get(own)?.iter().map(String::as_str).collect();
-        let names = names.join(", ");
-        Some(Expanded {
-            findings: vec![(span, Message::NestedTemplateLeftOut { names })],
-            is_own: true,
-            ..Expanded::default()
-        })
-    }
-
-    /// Returns what a template stands for that begins at `span`, if others nest it: the documents of each nested stack.
-    pub(super) fn nested(&self, own: &Place, span: Span) -> Option<Expanded<'static>> {
-        let nested = self.nested.get(own)?;
-        let mut all = Expanded::default();
-        for (_, child) in nested {
-            let at = |it: Span| {
-                let moved = |at: usize| (at + span.start).saturating_sub(child.start);
-                Span::new(moved(it.start), moved(it.end))
-            };
-            for document in &child.expanded.resources {
-                let mut document = document.clone();
-                place(&mut document, &at);
-                all.resources.push(document);
-            }
-            for (position, message) in &child.expanded.findings {
-                add(&mut all.findings, (at(*position), message.clone()));
-            }
-            all.names.extend(child.expanded.names.iter().cloned());
-        }
-        let names: Vec<&str> = nested.iter().map(|(name, _)| name.as_str()).collect();
-        let names = names.join(", ");
-        all.findings
-            .insert(0, (span, Message::TemplateNested { names }));
-        all.is_own = true;
-        Some(all)
-    }
-
-    /// Whether another template may need what a file exports.
-    pub(super) fn exports_of(&self, file: &str) -> bool {
-        self.around.exports.iter().any(|it| it.file == file)
     }
 }
 
@@ -389,29 +263,6 @@ pub(super) fn shown(location: &str) -> &str {
 /// Returns the name of a file without a beginning that says nothing: `./a` is `a`.
 fn plain(name: &str) -> &str {
     name.strip_prefix("./").unwrap_or(name)
-}
-
-/// Adds what one nested stack of a template says, which another one may have said, or said with other names.
-fn add(findings: &mut Vec<(Span, Message)>, (span, message): (Span, Message)) {
-    use Message::{KnownAfterDeployment, ParametersNotGiven};
-    for (at, known) in findings.iter_mut() {
-        if *at != span {
-            continue;
-        }
-        match (known, &message) {
-            (KnownAfterDeployment { names }, KnownAfterDeployment { names: more })
-            | (ParametersNotGiven { names }, ParametersNotGiven { names: more }) => {
-                let all = names.split(", ").chain(more.split(", "));
-                let all: BTreeSet<&str> = all.collect();
-                *names = all.into_iter().collect::<Vec<_>>().join(", ");
-                return;
-            }
-            _ => {}
-        }
-    }
-    if !findings.contains(&(span, message.clone())) {
-        findings.push((span, message));
-    }
 }
 
 #[cfg(test)]
@@ -553,7 +404,7 @@ mod tests {
         };
         let export = |name: &str, value: &str| {
             format!(
-                "Resources: {{C: {{Type: AWS::ECS::Cluster}}}}\n\
+                "Parameters: {{Env: {{Type: String}}}}\nResources: {{C: {{Type: AWS::ECS::Cluster}}}}\n\
                  Outputs: {{X: {{Value: {value}, Export: {{Name: {name}}}}}}}\n"
             )
         };
@@ -575,7 +426,22 @@ mod tests {
             (
                 "!ImportValue e1-Name",
                 &[export(stack_name, "web"), export(stack_name, "api")],
+                "${e1-Name}",
+            ),
+            (
+                "!ImportValue e1-Name",
+                &[export(stack_name, "web"), export("e1-Name", "api")],
                 "api",
+            ),
+            (
+                "!ImportValue prod-web-Name",
+                &[export("!Sub '${Env}-${AWS::StackName}-Name'", "web")],
+                "${prod-web-Name}",
+            ),
+            (
+                "!ImportValue prod-Name",
+                &[export("!Sub '${Env}-Name'", "web")],
+                "${prod-Name}",
             ),
             ("!ImportValue other", &[export("shared", "web")], "${other}"),
             (
@@ -605,5 +471,108 @@ mod tests {
                 "{import}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_imports_from_itself_and_imports_may_lead_on() {
+        let service = "Resources: {T: {Type: AWS::ECS::TaskDefinition, Properties: {Family: !ImportValue x0, \
+                       ContainerDefinitions: [{Name: web, Image: !ImportValue base-Image, Memory: 64}]}}}\n\
+                       Outputs: {I: {Value: own, Export: {Name: !Sub '${AWS::StackName}-Image'}}}\n";
+        let link = |number: usize| {
+            let value = match number {
+                6 => "web".to_owned(),
+                _ => format!("!ImportValue x{}", number + 1),
+            };
+            format!(
+                "Resources: {{}}\nOutputs: {{X: {{Value: {value}, Export: {{Name: x{number}}}}}}}\n"
+            )
+        };
+        let links: Vec<(String, String)> =
+            (0..7).map(|it| (format!("f{it}.yaml"), link(it))).collect();
+        let links = links.iter().map(|(name, text)| (&**name, &**text));
+        let files: Vec<(&str, &str)> = links.chain([("service.yaml", service)]).collect();
+        let (units, problems) = units(&files, &[]);
+        let found: Vec<String> = units.iter().map(summary).collect();
+        assert_eq!(found, ["service web runs web -"]);
+        let open = problems
+            .iter()
+            .any(|it| it.contains("only AWS knows base-Image"));
+        assert!(open, "{problems:?}");
+    }
+
+    #[test]
+    fn templates_of_stacks_that_are_not_there_are_not_converted() {
+        for (condition, more, parameters, expected) in [
+            ("Condition: No", "", "{}", &[][..]),
+            ("Condition: Yes", "", "{}", &["service own runs own -"]),
+            ("Condition: Open", "", "{}", &[]),
+            ("DependsOn: []", "", "!FindInMap [No, such, map]", &[]),
+            (
+                "Condition: No",
+                "  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: child.yaml, Parameters: \
+                 {Name: web}}}\n",
+                "{}",
+                &["service web runs web -"],
+            ),
+        ] {
+            let parent = format!(
+                "Parameters: {{Env: {{Type: String}}}}\nConditions: {{No: !Equals [a, b], Yes: !Equals [a, a], \
+                 Open: !Equals [!Ref Env, a]}}\nResources:\n  App: {{Type: AWS::CloudFormation::Stack, {condition}, \
+                 Properties: {{TemplateURL: child.yaml, Parameters: {parameters}}}}}\n{more}"
+            );
+            let files = [("child.yaml", CHILD), ("main.yaml", parent.as_str())];
+            let (units, problems) = units(&files, &[]);
+            let found: Vec<String> = units.iter().map(summary).collect();
+            assert_eq!(found, expected, "{condition}");
+            let says = |text: &str| problems.iter().any(|it| it.contains(text));
+            assert_eq!(
+                says("NestedTemplateLeftOut"),
+                expected.is_empty(),
+                "{condition}: {problems:?}"
+            );
+            assert_eq!(says("ConditionAssumed"), condition.ends_with("Open"));
+            assert_eq!(says("NestedStackFailed"), parameters.starts_with('!'));
+        }
+    }
+
+    #[test]
+    fn references_through_nested_stacks_have_one_limit() {
+        let level = |number: usize| {
+            let last = match number {
+                2 => "end",
+                _ => "!GetAtt N.Outputs.X",
+            };
+            let link = |it: usize| {
+                let next = match it {
+                    14 => last.to_owned(),
+                    _ => format!("!Ref C{}", it + 1),
+                };
+                format!(
+                    "  C{it}: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: {next}}}}}\n"
+                )
+            };
+            let links: Vec<String> = (0..15).map(link).collect();
+            format!(
+                "Resources:\n{}{}Outputs: {{X: {{Value: !Ref C0}}}}\n",
+                links.concat(),
+                stack("N", &format!("{}.yaml", number + 1), "")
+            )
+        };
+        let texts = [0, 1, 2].map(level);
+        let service = "Resources:\n  S: {Type: AWS::ECS::Service, Properties: {ServiceName: s, Cluster: !Ref C0, \
+                       TaskDefinition: web, DesiredCount: 1}}\n";
+        let first = texts[0].replace("Resources:\n", service);
+        let files = [
+            ("0.yaml", first.as_str()),
+            ("1.yaml", texts[1].as_str()),
+            ("2.yaml", texts[2].as_str()),
+        ];
+        let (units, problems) = units(&files, &[]);
+        let found = units
+            .iter()
+            .flat_map(super::super::super::testing::findings);
+        let all: Vec<String> = found.chain(problems).collect();
+        let limited = all.iter().any(|it| it.contains("more than 32 references"));
+        assert!(limited, "{all:?}");
     }
 }

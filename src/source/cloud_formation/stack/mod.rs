@@ -25,11 +25,12 @@ use super::{
     family::Revisions,
     for_each,
     function::{self, Failure},
+    index::Around,
     name::{Service, kebab, named_after},
     nested::Nested,
     resource::Resource,
     scope::Scope,
-    templates::{Around, Place},
+    templates::Place,
     transform::{TRANSFORM, say_one},
 };
 use crate::diagnostic::Message;
@@ -345,8 +346,12 @@ impl<'t, 'a> Stack<'t, 'a> {
         id: &str,
         evaluate: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        if self.depth + self.underway.len() >= DEEPEST || self.underway.iter().any(|it| it == id) {
+        if self.underway.iter().any(|it| it == id) {
             return Err(Failure::new(format!("{id} refers to itself")));
+        }
+        if self.depth + self.underway.len() >= DEEPEST {
+            let problem = format!("more than {DEEPEST} references lead to {id}");
+            return Err(Failure::new(problem));
         }
         self.underway.push(id.to_owned());
         let value = evaluate(self);

@@ -55,6 +55,8 @@ impl Template {
 pub(in super::super) struct Work {
     spent: Cell<Size>,
     nested: Cell<usize>,
+    /// Whether it has asked for what other templates have.
+    asks: Cell<bool>,
     templates: RefCell<BTreeMap<Place, Rc<Template>>>,
 }
 
@@ -70,6 +72,16 @@ impl Work {
     /// Returns how many values were made.
     pub(in super::super) const fn values(&self) -> usize {
         self.spent.get().values
+    }
+
+    /// Notes that it asks for what other templates have.
+    pub(in super::super) fn ask(&self) {
+        self.asks.set(true);
+    }
+
+    /// Whether it has asked for that.
+    pub(in super::super) const fn asks(&self) -> bool {
+        self.asks.get()
     }
 
     /// Counts a nested stack.
