@@ -192,7 +192,8 @@ fn found<'e>(
         }
     }
     let is_sure = !sure.is_empty();
-    match if is_sure { sure } else { possible }.as_slice() {
+    let fitting = if is_sure { sure } else { possible };
+    match fitting.as_slice() {
         [export] => Some(Found { export, is_sure }),
         _ => None,
     }

@@ -393,83 +393,82 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_imported_is_known_if_one_template_exports_it() {
-        let service = |name: &str| {
-            format!(
-                "Parameters: {{Net: {{Type: String}}}}\nResources:\n  \
-                 T: {{Type: AWS::ECS::TaskDefinition, Properties: {{Family: {name}, ContainerDefinitions: \
-                 [{{Name: web, Image: nginx, Memory: 64}}]}}}}\n"
-            )
-        };
-        let export = |name: &str, value: &str| {
-            format!(
+    const OF_STACK: &str = "!Sub '${AWS::StackName}-Name'";
+
+    /// Asserts what the family is that a template imports from `e0.yaml`, `e1.yaml`, which export these names and values.
+    fn assert_imported(import: &str, exports: &[(&str, &str)], expected: &str) {
+        let service = format!(
+            "Parameters: {{Net: {{Type: String}}}}\nResources:\n  \
+             T: {{Type: AWS::ECS::TaskDefinition, Properties: {{Family: {import}, ContainerDefinitions: \
+             [{{Name: web, Image: nginx, Memory: 64}}]}}}}\n"
+        );
+        let exports = exports.iter().enumerate().map(|(number, (name, value))| {
+            let text = format!(
                 "Parameters: {{Env: {{Type: String}}}}\nResources: {{C: {{Type: AWS::ECS::Cluster}}}}\n\
                  Outputs: {{X: {{Value: {value}, Export: {{Name: {name}}}}}}}\n"
-            )
-        };
-        let stack_name = "!Sub '${AWS::StackName}-Name'";
+            );
+            (format!("e{number}.yaml"), text)
+        });
+        let exports: Vec<(String, String)> = exports.collect();
+        let mut files = vec![("service.yaml", service.as_str())];
+        files.extend(exports.iter().map(|(name, text)| (&**name, &**text)));
+        let (units, problems) = units(&files, &[]);
+        let found: Vec<String> = units.iter().map(summary).collect();
+        let expected = format!("service {expected} runs {expected} -");
+        assert_eq!(found, [expected], "{import}: {problems:?}");
+    }
+
+    #[test]
+    fn what_is_imported_is_known_if_one_template_exports_it() {
         for (import, exports, expected) in [
-            ("!ImportValue shared", &[export("shared", "web")][..], "web"),
-            ("!ImportValue e0-Name", &[export(stack_name, "web")], "web"),
-            ("!ImportValue net-Name", &[export(stack_name, "web")], "web"),
-            (
-                "!ImportValue {'Fn::Sub': '${Net}-Name'}",
-                &[export(stack_name, "web")],
-                "web",
-            ),
-            (
-                "!ImportValue net-Name",
-                &[export(stack_name, "web"), export(stack_name, "api")],
-                "${net-Name}",
-            ),
-            (
-                "!ImportValue e1-Name",
-                &[export(stack_name, "web"), export(stack_name, "api")],
-                "${e1-Name}",
-            ),
-            (
-                "!ImportValue e1-Name",
-                &[export(stack_name, "web"), export("e1-Name", "api")],
-                "api",
-            ),
-            (
-                "!ImportValue prod-web-Name",
-                &[export("!Sub '${Env}-${AWS::StackName}-Name'", "web")],
-                "${prod-web-Name}",
-            ),
-            (
-                "!ImportValue prod-Name",
-                &[export("!Sub '${Env}-Name'", "web")],
-                "${prod-Name}",
-            ),
-            ("!ImportValue other", &[export("shared", "web")], "${other}"),
+            ("!ImportValue shared", &[("shared", "web")][..], "web"),
+            ("!ImportValue other", &[("shared", "web")], "${other}"),
             (
                 "!ImportValue shared",
-                &[export("shared", "!GetAtt C.Unknown")],
+                &[("shared", "!GetAtt C.Unknown")],
                 "${shared}",
             ),
             (
                 "!ImportValue outer",
-                &[
-                    export("outer", "!ImportValue inner"),
-                    export("inner", "web"),
-                ],
+                &[("outer", "!ImportValue inner"), ("inner", "web")],
                 "web",
             ),
         ] {
-            let service = service(import);
-            let names: Vec<String> = (0..exports.len()).map(|it| format!("e{it}.yaml")).collect();
-            let mut files = vec![("service.yaml", service.as_str())];
-            let exports = names.iter().zip(exports);
-            files.extend(exports.map(|(name, text)| (name.as_str(), text.as_str())));
-            let (units, _) = units(&files, &[]);
-            let found: Vec<String> = units.iter().map(summary).collect();
-            assert_eq!(
-                found,
-                [format!("service {expected} runs {expected} -")],
-                "{import}"
-            );
+            assert_imported(import, exports, expected);
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_stack_in_an_import_may_be_any() {
+        let both = &[(OF_STACK, "web"), (OF_STACK, "api")][..];
+        let open = "!Sub '${Env}-${AWS::StackName}-Name'";
+        for (import, exports, expected) in [
+            ("!ImportValue e0-Name", &[(OF_STACK, "web")][..], "web"),
+            ("!ImportValue net-Name", &[(OF_STACK, "web")], "web"),
+            (
+                "!ImportValue {'Fn::Sub': '${Net}-Name'}",
+                &[(OF_STACK, "web")],
+                "web",
+            ),
+            ("!ImportValue net-Name", both, "${net-Name}"),
+            ("!ImportValue e1-Name", both, "${e1-Name}"),
+            (
+                "!ImportValue e1-Name",
+                &[(OF_STACK, "web"), ("e1-Name", "api")],
+                "api",
+            ),
+            (
+                "!ImportValue prod-web-Name",
+                &[(open, "web")],
+                "${prod-web-Name}",
+            ),
+            (
+                "!ImportValue prod-Name",
+                &[("!Sub '${Env}-Name'", "web")],
+                "${prod-Name}",
+            ),
+        ] {
+            assert_imported(import, exports, expected);
         }
     }
 
