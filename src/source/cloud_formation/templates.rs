@@ -238,10 +238,8 @@ impl Templates {
             });
             all.push((place.clone(), name, whole));
         }
-        let index = Index {
-            asks,
-            ..Index::of(all, &called, &left_out)
-        };
+        let mut index = Index::of(all, &called, &left_out);
+        index.asks = asks;
         (index, made)
     }
 
