@@ -39,7 +39,7 @@ resource "aws_ecs_service" "s" {
 
 #[test]
 fn labels_are_those_of_the_module() {
-    const CONTEXT: &str = r#"label_order = []
+    const CONTEXT: &str = r"label_order = []
 delimiter = null
 attributes = []
 regex_replace_chars = null
@@ -48,7 +48,7 @@ label_key_case = null
 label_value_case = null
 tags = {}
 additional_tag_map = {}
-descriptor_formats = {}"#;
+descriptor_formats = {}";
     for (inputs, expression, expected) in [
         (
             "namespace = \"eg\"\nname = \"app\"\nlabel_order = []",
