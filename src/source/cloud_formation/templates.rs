@@ -541,14 +541,14 @@ mod tests {
             };
             let link = |it: usize| {
                 let next = match it {
-                    14 => last.to_owned(),
+                    19 => last.to_owned(),
                     _ => format!("!Ref C{}", it + 1),
                 };
                 format!(
                     "  C{it}: {{Type: AWS::ECS::Cluster, Properties: {{ClusterName: {next}}}}}\n"
                 )
             };
-            let links: Vec<String> = (0..15).map(link).collect();
+            let links: Vec<String> = (0..20).map(link).collect();
             format!(
                 "Resources:\n{}{}Outputs: {{X: {{Value: !Ref C0}}}}\n",
                 links.concat(),
