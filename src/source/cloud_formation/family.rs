@@ -154,7 +154,9 @@ fn mention<'t, 'a>(stack: &mut Stack<'t, 'a>, node: &'t Node<'a>, ids: &mut BTre
     let members = match &node.value {
         Value::Object(members) => members,
         Value::List(elements) => {
-            elements.iter().for_each(|it| mention(stack, it, ids));
+            for it in elements {
+                mention(stack, it, ids);
+            }
             return;
         }
         _ => return,

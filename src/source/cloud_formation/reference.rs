@@ -369,7 +369,7 @@ impl<'t, 'a> Stack<'t, 'a> {
     }
 }
 
-impl<'t, 'a> Resource<'t, 'a> {
+impl Resource<'_, '_> {
     /// Returns the property that has its name.
     pub(super) fn name_property(&self) -> Option<&'static str> {
         let known = known(&self.type_).map(|known| known.name);

@@ -18,10 +18,7 @@ pub(in crate::source) trait Files: fmt::Debug + Send + Sync {
     fn text(&self, path: &str) -> Result<SourceText, String>;
 
     /// Returns the absolute path of a folder, if it has one.
-    fn absolute(&self, folder: &str) -> Option<String> {
-        let _in_memory = folder;
-        None
-    }
+    fn absolute(&self, folder: &str) -> Option<String>;
 }
 
 /// Texts in memory, by their paths.
@@ -29,6 +26,10 @@ pub(in crate::source) trait Files: fmt::Debug + Send + Sync {
 pub(in crate::source) struct Texts(pub(in crate::source) BTreeMap<String, SourceText>);
 
 impl Files for Texts {
+    fn absolute(&self, _folder: &str) -> Option<String> {
+        None
+    }
+
     fn names(&self, folder: &str) -> Vec<String> {
         let names = self.0.keys().filter_map(|path| {
             let (outer, name) = split(path);

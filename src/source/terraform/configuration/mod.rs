@@ -172,6 +172,21 @@ impl Evaluator<'_> {
         }
     }
 
+    /// Returns what there is to say of the files of modules that cannot be read. One of the input says it itself.
+    fn broken(&self, inputs: &BTreeSet<String>) -> Vec<Message> {
+        let is_of = |name: &str, path: &str| {
+            let outer = name.strip_suffix(path);
+            outer.is_some_and(|it| it.is_empty() || it.ends_with('/'))
+        };
+        let broken = self.modules.broken.iter();
+        let others = broken.filter(|(path, _)| !inputs.iter().any(|name| is_of(name, path)));
+        let errors = others
+            .map(|(path, why)| format!("the module has {path} too, which cannot be read: {why}"));
+        errors
+            .map(|error| Message::UnreadableFile { error })
+            .collect()
+    }
+
     /// Evaluates all resources.
     fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
         let is_input = |name: &str| inputs.contains(name);
@@ -200,18 +215,8 @@ impl Evaluator<'_> {
             let message = Message::ExpressionNotEvaluated { address, why };
             all.push((Span::new(start.start, start.start), message));
         }
-        for (path, why) in &self.modules.broken {
-            // A file of the input says itself what is wrong with it.
-            let is_said = |name: &String| {
-                let outer = name.strip_suffix(&**path);
-                outer.is_some_and(|it| it.is_empty() || it.ends_with('/'))
-            };
-            if inputs.iter().any(is_said) {
-                continue;
-            }
-            let error = format!("the module has {path} too, which cannot be read: {why}");
+        for message in self.broken(inputs) {
             let all = findings.entry(first.clone()).or_default();
-            let message = Message::UnreadableFile { error };
             all.push((Span::new(start.start, start.start), message));
         }
         if !unread.is_empty() {
