@@ -51,7 +51,7 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
             families.entry(family).or_default().push(resource);
         }
     }
-    let taken: BTreeSet<String> = families.keys().cloned().collect();
+    let mut taken: BTreeSet<String> = families.keys().cloned().collect();
     families.retain(|_, same| same.len() > 1);
     if families.is_empty() {
         return Revisions::new();
@@ -80,6 +80,7 @@ fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
                 Revision::LeftOut
             } else {
                 let name = free_name(&family, resource, &taken);
+                taken.insert(name.clone());
                 outcomes.push(format!("{} becomes {name}", resource.id));
                 Revision::Renamed(name)
             };
@@ -250,6 +251,13 @@ mod tests {
                 "{problems:?}"
             );
         }
+        // The CDK tells two of one name apart by hashes.
+        let of_cdk = "    Metadata: {aws:cdk:path: Shop/Task}\n";
+        let ids = ["TaskA", "Task1234ABCD", "Task5678ABCD"];
+        let tasks: Vec<String> = ids.iter().map(|id| task(id, of_cdk)).collect();
+        let template = format!("{conditions}{}", tasks.concat());
+        let (found, problems) = units(&[("shop.yaml", &template)], &[]);
+        assert_eq!(found.len(), 3, "{problems:?}");
         // Only one of two is made.
         let other = task("TaskB", "    Condition: IsA\n");
         let template = format!("{conditions}{}{other}", task("TaskA", ""));

@@ -97,8 +97,7 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                     self.unread.push(at);
                 }
                 _ if is_answer => {}
-                // No pod depends on them, so that a variable without a value is no reason to stop.
-                Some(_) if argument.is_unknown() && name == "tags" => self.unread.push(at),
+                Some(_) if self.are_open_tags(name, argument, &at) => self.unread.push(at),
                 Some((place, expected)) => {
                     if path.is_empty() {
                         self.plan.reveal(self.resource, name);
@@ -113,6 +112,12 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
             }
         }
         object
+    }
+
+    /// Whether these are tags without a value. No pod depends on them, so that they are no reason to stop.
+    fn are_open_tags(&mut self, name: &str, argument: Attribute<'t, 'a>, path: &str) -> bool {
+        let address = format!("{}.{path}", self.resource.address);
+        name == "tags" && argument.is_unknown() && self.plan.given(&address).is_none()
     }
 
     /// Whether an argument without a place says nothing.

@@ -39,7 +39,8 @@ impl<'m> Evaluator<'m> {
             return Ok(None);
         };
         let context = self.context(outer, call.declared.file, &turn);
-        if let Some(argument) = call.declared.argument(name) {
+        let is_own = name != VERSION || call.described.is_none() || self.is_description(outer);
+        if is_own && let Some(argument) = call.declared.argument(name) {
             return self.expression(argument, &context).map(Some);
         }
         let Some(described) = call.described else {
@@ -74,11 +75,15 @@ impl<'m> Evaluator<'m> {
         call: &Call,
         context: &Context<'_>,
     ) -> Result<Option<Val>, Failure> {
-        let is_description = self.module(outer).is_some_and(|it| it.is_described);
-        match call.declared.argument(ALL).filter(|_| is_description) {
-            Some(all) => self.expression(all, context).map(Some),
-            None => Ok(None),
+        match call.declared.argument(ALL) {
+            Some(all) if self.is_description(outer) => self.expression(all, context).map(Some),
+            _ => Ok(None),
         }
+    }
+
+    /// Whether an instance of a module is a description, which may give another one what no user can.
+    fn is_description(&self, module: usize) -> bool {
+        self.module(module).is_some_and(|it| it.is_described)
     }
 
     /// Returns the call of an instance of a module, with the instance that has it, and which of its turns it is.
@@ -97,9 +102,8 @@ impl<'m> Evaluator<'m> {
             return Ok(());
         };
         let here = self.head(outer, &call.declared);
-        let is_description = self.module(outer).is_some_and(|it| it.is_described);
         let name = format!("{}module.{}", self.prefix(outer), call.name);
-        if !is_description {
+        if !self.is_description(outer) {
             let message = Message::ModuleReadByInputs {
                 name: name.clone(),
                 source: call.shown_source(),
@@ -140,6 +144,9 @@ impl<'m> Evaluator<'m> {
             let names = self.local(module, NOT_IN_VERSION)?;
             let names = names.elements().unwrap_or_default().iter();
             of_other_versions.extend(names.filter_map(Val::text).map(str::to_owned));
+        }
+        if !self.is_description(outer) {
+            of_other_versions.insert(VERSION.to_owned());
         }
         let is_unread = |input: &str| !called.takes(input) || of_other_versions.contains(input);
         for argument in call.declared.block.body.attributes() {

@@ -38,6 +38,36 @@ resource "aws_ecs_service" "s" {
 }
 
 #[test]
+fn a_call_cannot_give_the_version_that_a_description_is_read_as() {
+    let inputs = "version = \"7.5.0\"\ncontainer_definitions = { web = { image = \"x\" } }";
+    let (plain, _) = read(&service(inputs));
+    let (found, said) = read(&service(&format!("{inputs}\nmodule_version = 4")));
+    assert_eq!(found, plain);
+    assert!(
+        said.contains("inputs that are not read: module_version"),
+        "{said}"
+    );
+}
+
+#[test]
+fn tags_that_are_open_stop_nothing_and_can_be_given() {
+    let text = "variable \"tags\" {}\nresource \"aws_ecs_task_definition\" \"t\" {\n  family = \"t\"\n  \
+                container_definitions = \"[]\"\n  tags = var.tags\n}\n";
+    let (documents, said) = read(text);
+    assert!(!documents.contains("Tags"), "{documents}");
+    assert!(said.contains("arguments that are not read: tags"), "{said}");
+    let given = [(
+        "aws_ecs_task_definition.t.tags",
+        "[{\"key\": \"team\", \"value\": \"a\"}]",
+    )];
+    let (documents, said) = expanded(&[("main.tf", text)], &[], &given);
+    let documents = documents.concat();
+    assert!(documents.contains("team"), "{documents}");
+    let unread = said.iter().any(|it| it.contains("not read: tags"));
+    assert!(!unread, "{said:?}");
+}
+
+#[test]
 fn labels_are_those_of_the_module() {
     const CONTEXT: &str = r"label_order = []
 delimiter = null
