@@ -1,5 +1,5 @@
-//! The files that a configuration of Terraform may read: those of the folders that are given, and of the Git work tree
-//! around them.
+//! The files that others of the input may name: those of the folders that are given, and for configurations of Terraform
+//! also those of the Git work tree around them. Templates of CloudFormation and ecspresso stay in the folder.
 
 use std::{
     env,
@@ -14,11 +14,11 @@ use super::{
     text::SourceText,
 };
 
-/// The largest file that a configuration reads besides its own.
+/// The largest file that is read because another one names it.
 const LARGEST_READ: u64 = 8 << 20;
 
-/// The files that a configuration may read: those below the folders that are given, and those of the Git work tree that
-/// these are in. Nothing outside is read, also not through links.
+/// The files below the folders that are given, and below the border around them. Nothing outside is read, also not
+/// through links, and nothing hidden.
 #[derive(Debug)]
 pub(super) struct Below {
     /// The folder that has everything.

@@ -46,7 +46,6 @@ impl Catalog {
     ) -> Self {
         let mut origins = Vec::new();
         let mut configurations = Given::default();
-        let mut given = BTreeSet::new();
         let mut unread = false;
         let mut unknown = |problem| {
             unread = true;
@@ -61,7 +60,6 @@ impl Catalog {
             } else {
                 let folder = file.folder.and_then(|folder| paths.get(folder));
                 configurations.add(&file.path, folder.map(PathBuf::as_path));
-                given.insert(file.path.display().to_string());
                 origins.push(Origin::File {
                     path: file.path,
                     folder: file.folder.and_then(|folder| u32::try_from(folder).ok()),
@@ -70,7 +68,9 @@ impl Catalog {
         }
         let mut values = values.into();
         values.deployments = configurations.deployments();
-        let named = values.deployments.named_besides(&given);
+        let given = origins.iter().filter_map(Origin::path);
+        let named = values.deployments.named_besides(given);
+        let named = named.into_iter();
         origins.extend(named.map(|path| Origin::File { path, folder: None }));
         values.templates = configurations.templates();
         values.configurations = configurations.found();
@@ -286,6 +286,13 @@ enum Origin {
 }
 
 impl Origin {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } => Some(path),
+            Self::Memory(_) => None,
+        }
+    }
+
     fn folder(&self) -> Option<usize> {
         match self {
             Self::File { folder, .. } => folder.map(|folder| folder as usize),

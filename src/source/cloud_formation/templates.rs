@@ -9,7 +9,7 @@ use std::{
 use super::{
     super::{
         syntax::parse_one,
-        terraform::configuration::{Files, join, split},
+        terraform::configuration::{Files, join, plain, split},
         text::SourceText,
         values::Values,
     },
@@ -256,11 +256,6 @@ pub(super) fn shown(location: &str) -> &str {
     } else {
         location
     }
-}
-
-/// Returns the name of a file without a beginning that says nothing: `./a` is `a`.
-fn plain(name: &str) -> &str {
-    name.strip_prefix("./").unwrap_or(name)
 }
 
 #[cfg(test)]

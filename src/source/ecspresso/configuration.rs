@@ -9,7 +9,7 @@ use std::{
 
 use super::super::{
     syntax::parse_one,
-    terraform::configuration::{Files, join, split},
+    terraform::configuration::{Files, join, plain, split},
     text::SourceText,
     tree::{Node, Value},
 };
@@ -114,26 +114,20 @@ impl Deployments {
     }
 
     /// Returns the files that configurations name, except those that are given themselves.
-    pub(in crate::source) fn named_besides(
+    pub(in crate::source) fn named_besides<'p>(
         &self,
-        given: &BTreeSet<String>,
-    ) -> impl Iterator<Item = Box<Path>> {
-        let given: BTreeSet<&str> = given.iter().map(|name| plain(name)).collect();
-        let named = self
-            .named
-            .iter()
-            .filter(move |name| !given.contains(&***name));
-        named.map(|name| Path::new(name).into())
+        given: impl Iterator<Item = &'p Path>,
+    ) -> Vec<Box<Path>> {
+        let mut others = self.named.clone();
+        // Mostly there is no configuration, and then it does not matter how many files there are.
+        if !others.is_empty() {
+            for path in given {
+                others.remove(plain(&path.display().to_string()));
+            }
+        }
+        let others = others.iter().map(|name| Path::new(name).into());
+        others.collect()
     }
-}
-
-/// Returns the name of a file as it would be without the working directory: `./a.json` is `a.json`.
-fn plain(name: &str) -> &str {
-    let mut plain = name;
-    while let Some(rest) = plain.strip_prefix("./") {
-        plain = rest.trim_start_matches('/');
-    }
-    plain
 }
 
 /// Returns the path and text of a file that a configuration names.
@@ -202,10 +196,12 @@ mod tests {
         for (name, _) in files {
             deployments.add(name, &texts, &|path| format!("./{path}"));
         }
-        let named: Vec<_> = deployments.named_besides(&BTreeSet::new()).collect();
+        let named = deployments.named_besides([Path::new("other.json")].into_iter());
         assert_eq!(named, [Path::new("defs/s.json").into()]);
-        let given = BTreeSet::from(["./defs/s.json".to_owned()]);
-        assert_eq!(deployments.named_besides(&given).count(), 0);
+        for given in ["./defs/s.json", "defs/s.json"] {
+            let named = deployments.named_besides([Path::new(given)].into_iter());
+            assert!(named.is_empty(), "{given}");
+        }
         let expected = Deployment {
             configuration: "ecspresso.yml".to_owned(),
             service: Some("a".to_owned()),

@@ -67,6 +67,15 @@ pub(in crate::source) fn join(folder: &str, path: &str) -> Option<String> {
     Some(steps.join("/"))
 }
 
+/// Returns the name of a file without the working directory: `./a.json` is `a.json`.
+pub(in crate::source) fn plain(name: &str) -> &str {
+    let mut plain = name;
+    while let Some(rest) = plain.strip_prefix("./") {
+        plain = rest.trim_start_matches('/');
+    }
+    plain
+}
+
 /// Returns the path from one folder to another, as `path.module` has it.
 pub(in crate::source) fn relative(from: &str, to: &str) -> String {
     let steps = |path: &str| -> Vec<String> {

@@ -34,7 +34,7 @@ use std::{
 pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
-    files::{Files, Texts, join, relative, split},
+    files::{Files, Texts, join, plain, relative, split},
     module::{check, is_json, is_override, is_source, variables},
 };
 use super::{
