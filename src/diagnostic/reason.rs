@@ -406,7 +406,7 @@ reasons! {
         CapacityProvidersAreNodes => "the operator creates no nodes for a capacity provider: its tasks stay Pending until nodes have its label", "create an EcsCapacityProvider of this name, or label the nodes: kubectl label node NODE ecs-operator.dev/capacity-provider=NAME";
         CloudMapNotRegistered { name, namespace } => "tasks are not registered in Cloud Map", "change clients to the DNS name {name}.{namespace}.svc";
         ClusterDnsReplaced => "names of Services in the cluster do not resolve, because dnsServers replace the DNS of the cluster", "remove dnsServers unless the task needs no name of the cluster";
-        ClusterNotUnique { name, cluster } => "service {name} gets no default capacity provider strategy, because several clusters of the input are named {cluster}", "give the service a launch type or a capacity provider strategy, or convert it with its own cluster alone";
+        ClusterNotUnique { name, cluster } => "{name} gets no default capacity provider strategy, because several clusters of the input are named {cluster}", "give it a launch type or a capacity provider strategy, or convert it with its own cluster alone";
         ClusterSecretStoreNeeded { name, service, region } => "the secrets are read with ClusterSecretStore {name}, which you have to create: without it, no pod starts", "create it for {service} in {region}, or set executionRoleArn";
         ClusterSecurityGroupNeeded => "pods with only these security groups cannot reach CoreDNS, so no name resolves", "pass --cluster-security-group, or allow TCP and UDP 53 from these groups in the security group of the cluster";
         CompleteTreatedAsSuccess { name } => "dependents of {name} start only if it exits with 0; in ECS they start after any exit", "let {name} exit with 0 if its failure does not matter";
@@ -530,6 +530,7 @@ reasons! {
         RateBeginsAtOnce => "a rule is due one interval after it is created; an EcsSchedule with this rate is due when it is created", "to begin later, add StartDate to the EcsSchedule";
         ReadinessGateNeedsLabel { label } => "a rollout waits for the load balancer only in a namespace with the label {label}=enabled", "label the namespace before the pods are made; without it a pod counts as healthy after --steady-seconds";
         RegionAssumed { region } => "names without a region are assumed to be in {region}, the region of the logs or secrets of the task", "pass --aws-region if they are elsewhere";
+        RegionUnknown => "the region of names without one is not known, so <AWS_REGION> stands for it", "pass --aws-region, or write ARNs that name the region; the operator rejects such a name unless it knows the region";
         RegionVariablesAssumed { region } => "AWS_REGION and AWS_DEFAULT_REGION are set to {region}, the region of the logs or secrets", "pass --aws-region if tasks run elsewhere";
         RegionVariablesMissing => "AWS_REGION and AWS_DEFAULT_REGION, which Fargate sets, are not set, because no region is known", "pass --aws-region: SDKs fail without a region";
         RequiresEfsCsiDriver3 => "S3 Files volumes need version 3.0 of the EFS CSI driver", "upgrade the driver";
@@ -606,7 +607,7 @@ reasons! {
         CapacityProviderTagsIgnored => "tags of a capacity provider have no meaning here", "tag instances in the class of the nodes; label the EcsCapacityProvider instead";
         ClientTokenUnused => "the name of the object makes requests idempotent", "";
         ClusterIsNamespace => "the namespace takes the place of the ECS cluster", "";
-        ClusterStrategyUsed { name, cluster } => "service {name} runs by the default capacity provider strategy of cluster {cluster}", "";
+        ClusterStrategyUsed { name, cluster } => "{name} runs by the default capacity provider strategy of cluster {cluster}", "";
         ClusterTagsIgnored => "tags of a cluster have no meaning in Kubernetes", "";
         ContainerInsightsIgnored => "the operator does not configure Container Insights", "install the CloudWatch add-on";
         ContainerListOnly { name } => "a bare list of container definitions was taken as a task definition named {name}", "";

@@ -176,7 +176,7 @@ impl<'c> Loader<'c> {
             extensions = own;
             request
         })?;
-        // How it is scaled is not known, so that only errors can be told.
+        // How it is scaled is not known, so that only its errors are reported.
         let unknown = plan.findings().iter();
         self.left_out.extend(unknown.map(|it| it.path.clone()));
         let auto_scaling = configuration.map(|index| self.auto_scaling_configuration(index));

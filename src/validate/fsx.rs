@@ -33,6 +33,7 @@ impl SmbShare {
     #[must_use]
     pub fn identity(&self) -> String {
         let SecretReference { region, key, .. } = &self.credentials;
+        let region = &region.name;
         format!("{}|{region}|{key}|{}", self.source(), self.domain)
     }
 }

@@ -93,7 +93,7 @@ pub(crate) use pod::{check_pods_of_service, check_pods_of_task, first_missing, v
 pub use port::*;
 pub use process::*;
 pub use queue::Queue;
-pub use region::Region;
+pub use region::{Certainty, Region};
 pub use resources::*;
 pub use role::*;
 pub use rule::*;

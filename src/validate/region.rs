@@ -4,22 +4,53 @@ use super::{Scope, arn::has_placeholder, secret_reference::ParsedReference};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
+    settings::{Mode, Settings},
 };
 
-/// A region, and whether it is certain.
+/// A region, and how it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     /// Its name, for instance `eu-west-1`.
     pub name: String,
-    /// Whether it is only assumed from the rest of the task definition.
-    pub assumed: bool,
+    /// How it is known.
+    pub certainty: Certainty,
+}
+
+/// How a region is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// An ARN or the settings have it.
+    Given,
+    /// It is that of the rest of the task definition.
+    Assumed,
+    /// It is not known, and a placeholder stands for it. Only offline.
+    Unknown,
 }
 
 impl Region {
     pub(super) fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            assumed: false,
+            certainty: Certainty::Given,
+        }
+    }
+
+    /// What stands for the region as long as it is not known.
+    pub(crate) fn unknown() -> Self {
+        Self {
+            name: "<AWS_REGION>".to_owned(),
+            certainty: Certainty::Unknown,
+        }
+    }
+
+    /// Returns the warning for a region that is not certain.
+    pub(crate) fn doubt(&self) -> Option<Message> {
+        match self.certainty {
+            Certainty::Given => None,
+            Certainty::Assumed => Some(Message::RegionAssumed {
+                region: self.name.clone(),
+            }),
+            Certainty::Unknown => Some(Message::RegionUnknown),
         }
     }
 }
@@ -31,22 +62,31 @@ pub(super) fn region_of_task(scope: &Scope<'_>) -> Option<Region> {
         let name = only_region(scope.request)?.to_owned();
         Some(Region {
             name,
-            assumed: true,
+            certainty: Certainty::Assumed,
         })
     })
 }
 
-/// Returns the region of a resource that is specified by name, which is that of the task.
+/// Returns the region of a resource that is specified by name, which is that of the task. Where the operator would need
+/// it, `convert` writes a placeholder, and the translation reports that.
 pub(super) fn default_region(
     scope: &Scope<'_>,
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<Region> {
     let region = region_of_task(scope);
+    if region.is_none() && may_be_unknown(scope.settings) {
+        return Some(Region::unknown());
+    }
     if region.is_none() {
         sink.report_once(path.clone(), Message::RegionRequired);
     }
     region
+}
+
+/// Whether a placeholder may stand for a region: what a cluster is given is not filled any more.
+pub(super) fn may_be_unknown(settings: &Settings) -> bool {
+    !settings.in_cluster && settings.mode == Mode::Convert
 }
 
 /// Returns the region of the logs, or else that of the secrets with an ARN, if they agree; a placeholder only if no

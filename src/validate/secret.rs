@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::{
     Scope,
     arn::{has_placeholder, is_one_placeholder, may_be_filled},
-    region::{Region, default_region},
+    region::{Region, default_region, may_be_unknown},
     secret_reference::{ParsedReference, ReferenceError, fill_option},
 };
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     image::is_registry,
-    settings::{Addon, Mode},
+    settings::Addon,
 };
 
 /// A variable with a value from a secret store.
@@ -30,9 +30,7 @@ pub struct SecretReference {
     /// The service that stores the value.
     pub service: SecretService,
     /// The AWS region of that service.
-    pub region: String,
-    /// Whether the region is assumed from the rest of the task definition, because a name has none.
-    pub region_assumed: bool,
+    pub region: Region,
     /// The key in the store: an ARN, or the name of a parameter.
     pub key: String,
     /// The JSON key inside the secret, as in ECS; the whole secret if absent.
@@ -79,9 +77,7 @@ pub struct PullSecret {
     /// `credentialsParameter`: the ARN or name of the secret.
     pub credentials_parameter: String,
     /// The AWS region of the secret.
-    pub region: String,
-    /// Whether the region is assumed from the rest of the task definition, because a name has none.
-    pub region_assumed: bool,
+    pub region: Region,
     /// The registry of the image, in the spelling of Docker's configuration.
     pub registry: String,
 }
@@ -145,8 +141,7 @@ pub(super) fn validate_reference(
     path: &FieldPath,
     sink: &mut Diagnostics,
 ) -> Option<SecretReference> {
-    // What a cluster is given is not filled any more.
-    let may_be_open = !scope.settings.in_cluster && scope.settings.mode == Mode::Convert;
+    let may_be_open = may_be_unknown(scope.settings);
     let parsed = match ParsedReference::parse(text) {
         Err(ReferenceError::Placeholder) if may_be_open => ParsedReference::assumed(text),
         _ if may_be_open && may_be_filled(text) && !is_one_placeholder(text) => {
@@ -173,8 +168,7 @@ pub(super) fn validate_reference(
     };
     Some(SecretReference {
         service,
-        region: region.name,
-        region_assumed: region.assumed,
+        region,
         key: key.to_owned(),
         json_key: json_key.map(str::to_owned),
         version,
@@ -225,8 +219,7 @@ pub(crate) fn validate_pull_secret(
     };
     Some(PullSecret {
         credentials_parameter: parameter.to_owned(),
-        region: region.name,
-        region_assumed: region.assumed,
+        region,
         registry: registry(raw.image.as_deref().unwrap_or_default()).to_owned(),
     })
 }
@@ -288,7 +281,7 @@ mod tests {
     use super::*;
     use crate::{
         diagnostic::{Reason, Subject},
-        settings::Settings,
+        settings::{Mode, Settings},
         validate::NetworkMode,
     };
     use proptest::prelude::*;
@@ -525,7 +518,10 @@ mod tests {
             }),
             ..ecs::ContainerDefinition::default()
         };
-        let mut settings = Settings::default();
+        let mut settings = Settings {
+            in_cluster: true,
+            ..Settings::default()
+        };
         settings.addons.clear();
         let expected = [
             ("secrets[0]", Reason::ExternalSecretsUnavailable),

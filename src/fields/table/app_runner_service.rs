@@ -179,7 +179,7 @@ pub(super) const FIELDS: &[Field] = &[
         is: "Secrets that become environment variables, as ARN or name of an SSM parameter by name of the variable.",
         kind: Kind::StringMap,
         outcome: Outcome::Translated,
-        reasons: &[Reason::ClusterSecretStoreNeeded, Reason::InvalidEnvironmentName, Reason::InvalidSecretReference, Reason::InvalidValue, Reason::RegionRequired, Reason::SecretEnvNameConflict, Reason::SecretReferenceUnclear, Reason::SecretServiceAssumed, Reason::SecretRefreshDelay, Reason::SecretVersionConflict],
+        reasons: &[Reason::ClusterSecretStoreNeeded, Reason::InvalidEnvironmentName, Reason::InvalidSecretReference, Reason::InvalidValue, Reason::RegionRequired, Reason::RegionUnknown, Reason::SecretEnvNameConflict, Reason::SecretReferenceUnclear, Reason::SecretServiceAssumed, Reason::SecretRefreshDelay, Reason::SecretVersionConflict],
         target: "ExternalSecret, read with the instance role, and `env` of the container",
         rule: "as `secrets[].valueFrom` of a task definition",
         shape: "ImageConfiguration",

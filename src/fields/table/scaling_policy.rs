@@ -153,7 +153,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "TargetTrackingScalingPolicyConfiguration.PredefinedMetricSpecification.PredefinedMetricType",
         is: "Metric to track; those for ECS are CPU, memory and requests per target.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::ExternalMetricsUnavailable, Reason::NotAnEcsMetric, Reason::UtilizationNeedsRequests, Reason::RegionRequired, Reason::RegionAssumed, Reason::KedaReadsCloudWatch, Reason::OperatorCannotMeasure],
+        reasons: &[Reason::ExternalMetricsUnavailable, Reason::NotAnEcsMetric, Reason::UtilizationNeedsRequests, Reason::RegionRequired, Reason::RegionUnknown, Reason::RegionAssumed, Reason::KedaReadsCloudWatch, Reason::OperatorCannotMeasure],
         target: "CPU and memory: HPA metric of type `Resource`; requests per target: KEDA `aws-cloudwatch`",
         rule: "requests per target without KEDA: `ExternalMetricsUnavailable`; a metric of another AWS service: `NotAnEcsMetric`",
         shape: "PredefinedMetricSpecification",
@@ -173,7 +173,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.MetricName",
         is: "Name of the CloudWatch metric to track.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::ExternalMetricsUnavailable, Reason::RegionRequired, Reason::UtilizationNeedsRequests, Reason::RegionAssumed, Reason::KedaReadsCloudWatch, Reason::OperatorCannotMeasure],
+        reasons: &[Reason::ExternalMetricsUnavailable, Reason::RegionRequired, Reason::RegionUnknown, Reason::UtilizationNeedsRequests, Reason::RegionAssumed, Reason::KedaReadsCloudWatch, Reason::OperatorCannotMeasure],
         target: "KEDA `metricName`",
         shape: "CustomizedMetricSpecification",
         ..FIELD
@@ -270,7 +270,7 @@ pub(super) const FIELDS: &[Field] = &[
         path: "TargetTrackingScalingPolicyConfiguration.CustomizedMetricSpecification.Metrics[].MetricStat.Metric.MetricName",
         is: "Name of the CloudWatch metric.",
         outcome: Outcome::Translated,
-        reasons: &[Reason::ExternalMetricsUnavailable, Reason::RegionRequired],
+        reasons: &[Reason::ExternalMetricsUnavailable, Reason::RegionRequired, Reason::RegionUnknown],
         target: "KEDA `metricName`",
         shape: "TargetTrackingMetric",
         ..FIELD

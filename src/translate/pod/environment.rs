@@ -6,7 +6,7 @@ use super::{Draft, container::path};
 use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     translate::{Context, Object, escape_dollars, names::hex_digest},
-    validate::{Container, Environment, EnvironmentFile, Region},
+    validate::{Certainty, Container, Environment, EnvironmentFile, Region},
 };
 
 /// The variables that ECS sets in every container: on Fargate, and since April 2026 with the agent of instances
@@ -76,7 +76,7 @@ fn defines(source: &Container, name: &str) -> bool {
 /// set them.
 fn region_of_variables<'a>(cx: &'a Context<'_>) -> Option<&'a Region> {
     let region = cx.task_definition.region.as_ref();
-    region.filter(|region| !region.assumed || cx.task_definition.fargate)
+    region.filter(|region| region.certainty == Certainty::Given || cx.task_definition.fargate)
 }
 
 /// Reports that the region of the variables is assumed, or that variables are missing that Fargate would set: SDKs fail
@@ -90,7 +90,7 @@ fn report_region(cx: &Context<'_>, notes: &mut Diagnostics) {
     let path = FieldPath::root(Subject::TaskDefinition).field("containerDefinitions");
     match &definition.region {
         None => notes.report(path, Message::RegionVariablesMissing),
-        Some(region) if region.assumed => {
+        Some(region) if region.certainty == Certainty::Assumed => {
             let region = region.name.clone();
             notes.report(path, Message::RegionVariablesAssumed { region });
         }

@@ -24,7 +24,7 @@ pub(super) fn apply(cx: &Context<'_>, draft: &mut Draft, notes: &mut Diagnostics
     for entry in &entries {
         report_form(entry, notes);
     }
-    note_assumed_region(cx, &entries, notes);
+    note_doubtful_region(cx, &entries, notes);
     pull_secrets(cx, draft, notes);
     ecr::apply(cx, draft, notes);
 }
@@ -68,12 +68,11 @@ fn is_incomplete_path(key: &str) -> bool {
     key.contains('/') && !key.starts_with('/') && key.chars().all(plain)
 }
 
-/// Reports once the region that is assumed for names without one.
-fn note_assumed_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diagnostics) {
+/// Reports once that the region of names without one is assumed or not known.
+fn note_doubtful_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diagnostics) {
     let of_variables = entries
         .iter()
-        .filter(|entry| entry.reference.region_assumed)
-        .map(|entry| (entry.path.clone(), &entry.reference.region));
+        .filter_map(|entry| Some((entry.path.clone(), entry.reference.region.doubt()?)));
     let definitions = FieldPath::root(Subject::TaskDefinition).field("containerDefinitions");
     let of_registries = cx
         .task_definition
@@ -85,11 +84,10 @@ fn note_assumed_region(cx: &Context<'_>, entries: &[Entry<'_>], notes: &mut Diag
             let path = path
                 .field("repositoryCredentials")
                 .field("credentialsParameter");
-            secret.region_assumed.then_some((path, &secret.region))
+            Some((path, secret.region.doubt()?))
         });
-    if let Some((path, region)) = of_variables.chain(of_registries).next() {
-        let region = region.clone();
-        notes.report(path, Message::RegionAssumed { region });
+    if let Some((path, doubt)) = of_variables.chain(of_registries).next() {
+        notes.report(path, doubt);
     }
 }
 
@@ -172,7 +170,7 @@ fn external_secret(
         .iter()
         .map(|entry| {
             let reference = entry.reference;
-            secret_store::store(cx, reference.service, &reference.region, draft, notes)
+            secret_store::store(cx, reference.service, &reference.region.name, draft, notes)
         })
         .collect();
     // Keys from another store than the most frequent one specify it themselves.
@@ -226,7 +224,6 @@ fn data_entry(entry: &Entry<'_>, store: Option<&StoreReference>) -> Value {
     let SecretReference {
         service: _,
         region: _,
-        region_assumed: _,
         key,
         json_key,
         version,
@@ -298,7 +295,7 @@ fn pull_secret(
     let store = secret_store::store(
         cx,
         SecretService::SecretsManager,
-        &secret.region,
+        &secret.region.name,
         draft,
         notes,
     );
@@ -580,8 +577,9 @@ spec:
             {"name": "b", "image": "team/b", "memory": 64, "repositoryCredentials": {"credentialsParameter": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:registry-AbCdEf"}},
             {"name": "c", "image": "ghcr.io/team/c", "memory": 64, "repositoryCredentials": {"credentialsParameter": "registry/team"}}]}"#;
         let scenario = Scenario::service(definition);
+        let in_cluster = Scenario::service(definition).settings(|s| s.in_cluster = true);
         assert_eq!(
-            scenario.rejections(),
+            in_cluster.rejections(),
             [
                 "containerDefinitions[2].repositoryCredentials.credentialsParameter: RegionRequired: the region of this name is not known; pass --aws-region, or write an ARN that names the region"
             ]

@@ -31,17 +31,16 @@ pub(super) fn claim(
         credentials,
         domain,
     } = share;
-    if credentials.region_assumed {
+    if let Some(doubt) = credentials.region.doubt() {
         let path = path
             .field("authorizationConfig")
             .field("credentialsParameter");
-        let region = credentials.region.clone();
-        notes.report_once(path, Message::RegionAssumed { region });
+        notes.report_once(path, doubt);
     }
     let host = host.clone();
     notes.report_once(path.clone(), Message::SmbDriverNeeded { host });
     notes.report_once(path.clone(), Message::FileSystemSharedWithEcs);
-    let (service, region) = (credentials.service, &credentials.region);
+    let (service, region) = (credentials.service, &credentials.region.name);
     let store = secret_store::store(cx, service, region, draft, notes).to_value();
     let digest = hex_digest(format!("{}|{store}", share.identity()), 10);
     let secret = format!("smb-{digest}");

@@ -7,7 +7,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message, Subject},
     settings::WorkloadTarget,
     translate::{Context, CustomObject, Object, Workload},
-    validate::{AutoScaling, CloudWatchMetric, Metric, TargetTracking},
+    validate::{AutoScaling, CloudWatchMetric, Metric, Region, TargetTracking},
 };
 
 const fn cloud_watch(policy: &TargetTracking) -> Option<&CloudWatchMetric> {
@@ -119,11 +119,15 @@ fn report_reading(cx: &Context<'_>, scaling: &AutoScaling, notes: &mut Diagnosti
         return;
     };
     notes.report(policy_path(policy), Message::KedaReadsCloudWatch);
-    let region = cx.task_definition.region.as_ref();
-    if let Some(region) = region.filter(|region| region.assumed) {
-        let region = region.name.clone();
-        notes.report(policy_path(policy), Message::RegionAssumed { region });
+    if let Some(doubt) = region(cx).doubt() {
+        notes.report(policy_path(policy), doubt);
     }
+}
+
+/// Returns the region of metrics. The validation rejects one that is not known, except offline.
+fn region(cx: &Context<'_>) -> Region {
+    let known = cx.task_definition.region.clone();
+    known.unwrap_or_else(Region::unknown)
 }
 
 fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> Value {
@@ -148,7 +152,7 @@ fn trigger(cx: &Context<'_>, policy: &TargetTracking) -> Value {
         // The metric is already an average over the targets; with KEDA's default it would be divided again.
         "metricType": "Value",
         "metadata": {
-            "awsRegion": cx.task_definition.region.as_ref().map(|region| &region.name),
+            "awsRegion": region(cx).name,
             // KEDA reads CloudWatch with its own role; by default it would use a role of the scaled pods, which have
             // none for this.
             "identityOwner": "operator",

@@ -13,6 +13,7 @@ use crate::{
     diagnostic::{Diagnostics, FieldPath, Message},
     ecs,
     settings::{Addon, Mode, WantedMetric},
+    validate::region::may_be_unknown,
 };
 
 /// A metric of a service.
@@ -112,7 +113,9 @@ pub(super) fn needs_keda(
         let name = metric.name.clone();
         sink.report(at.clone(), Message::ExternalMetricsUnavailable { name });
     }
-    if scope.task_definition.is_some_and(|it| it.region.is_none()) {
+    if scope.task_definition.is_some_and(|it| it.region.is_none())
+        && !may_be_unknown(scope.settings)
+    {
         sink.report(at, Message::RegionRequired);
     }
 }
