@@ -1,41 +1,91 @@
-//! The default capacity provider strategies of clusters, by which services run that have neither a launch type nor a
-//! strategy (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>). Templates and
-//! configurations that make the cluster say what it is; the operator reads it from an EcsCluster.
+//! The default capacity provider strategies of clusters, by which tasks run that have neither a launch type nor a strategy
+//! (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html>,
+//! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>). Templates and configurations
+//! that make the cluster say what it is; the operator reads it from an EcsCluster.
 
-use super::{
-    reference::short_name,
-    tree::{Member, Node, Value},
-};
+use super::tree::{Member, Node, Value};
+use crate::fields::Api;
 
 const STRATEGY: &str = "CapacityProviderStrategy";
 
-/// Returns the name of the cluster whose strategy a service runs by, from its properties; `None` if it runs by another
-/// one. A `DAEMON` has no strategy, and neither has a service whose task sets others make.
-pub(super) fn deciding_cluster<'n>(properties: &'n Node<'_>) -> Option<&'n str> {
-    let text = |key| properties.get(key).and_then(Node::text);
-    let controller = properties.get("DeploymentController");
-    let controller = controller.and_then(|it| it.get("Type")?.text());
-    let own = properties.get(STRATEGY);
-    let is_open = properties.get("LaunchType").is_none()
-        && own.is_none_or(|it| it.elements() == Some(&[]))
-        && text("SchedulingStrategy") != Some("DAEMON")
-        && controller != Some("EXTERNAL");
-    is_open.then(|| text("Cluster").map(short_name))?
+/// A part of the properties of a resource that starts tasks, which has neither a launch type nor a strategy.
+pub(super) struct Undecided<'n, 'a> {
+    /// The name or ARN of the cluster that decides.
+    pub(super) cluster: String,
+    /// The members with what places the tasks.
+    pub(super) parameters: &'n mut Node<'a>,
 }
 
-/// Sets the strategy of a service, unless it is empty. Returns whether it is set.
-pub(super) fn set_strategy<'a>(properties: &mut Node<'a>, strategy: Node<'a>) -> bool {
-    let Value::Object(members) = &mut properties.value else {
-        return false;
+/// Returns the parts of the properties of a resource whose cluster decides where their tasks run.
+pub(super) fn undecided<'n, 'a>(api: Api, properties: &'n mut Node<'a>) -> Vec<Undecided<'n, 'a>> {
+    let parts = match api {
+        Api::Service => vec![part(text(properties, "Cluster"), Some(properties))],
+        Api::Rule => match properties.get_mut("Targets").map(|it| &mut it.value) {
+            Some(Value::List(targets)) => targets.iter_mut().map(target).collect(),
+            _ => Vec::new(),
+        },
+        Api::Schedule => properties
+            .get_mut("Target")
+            .map(target)
+            .into_iter()
+            .collect(),
+        Api::Pipe => {
+            let cluster = text(properties, "Target");
+            let parameters = properties.get_mut("TargetParameters");
+            let parameters = parameters.and_then(|it| it.get_mut("EcsTaskParameters"));
+            vec![part(cluster, parameters)]
+        }
+        _ => Vec::new(),
     };
-    if strategy.elements() == Some(&[]) {
-        return false;
+    let parts = parts.into_iter().flatten();
+    parts.filter(|part| is_open(part.parameters)).collect()
+}
+
+fn target<'n, 'a>(target: &'n mut Node<'a>) -> Option<Undecided<'n, 'a>> {
+    part(text(target, "Arn"), target.get_mut("EcsParameters"))
+}
+
+fn part<'n, 'a>(
+    cluster: Option<String>,
+    parameters: Option<&'n mut Node<'a>>,
+) -> Option<Undecided<'n, 'a>> {
+    Some(Undecided {
+        cluster: cluster?,
+        parameters: parameters?,
+    })
+}
+
+fn text(node: &Node<'_>, key: &str) -> Option<String> {
+    node.get(key)?.text().map(str::to_owned)
+}
+
+/// Whether the cluster decides. A `DAEMON` has no strategy, and neither has a service whose task sets others make.
+fn is_open(parameters: &Node<'_>) -> bool {
+    let text = |key| parameters.get(key).and_then(Node::text);
+    let controller = parameters.get("DeploymentController");
+    let controller = controller.and_then(|it| it.get("Type")?.text());
+    let own = parameters.get(STRATEGY);
+    parameters.get("LaunchType").is_none()
+        && own.is_none_or(|it| it.elements() == Some(&[]))
+        && text("SchedulingStrategy") != Some("DAEMON")
+        && controller != Some("EXTERNAL")
+}
+
+impl<'a> Undecided<'_, 'a> {
+    /// Sets the strategy, unless it is empty. Returns whether it is set.
+    pub(super) fn set(&mut self, strategy: Node<'a>) -> bool {
+        let Value::Object(members) = &mut self.parameters.value else {
+            return false;
+        };
+        if strategy.elements() == Some(&[]) {
+            return false;
+        }
+        members.retain(|member| member.key != STRATEGY);
+        members.push(Member {
+            key: STRATEGY.into(),
+            key_span: strategy.span,
+            value: strategy,
+        });
+        true
     }
-    members.retain(|member| member.key != STRATEGY);
-    members.push(Member {
-        key: STRATEGY.into(),
-        key_span: strategy.span,
-        value: strategy,
-    });
-    true
 }

@@ -140,6 +140,15 @@ impl<'a> Node<'a> {
         self.member(key).map(|member| &member.value)
     }
 
+    /// Returns the value of the member named `key`, to change it.
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Self> {
+        let Value::Object(members) = &mut self.value else {
+            return None;
+        };
+        let member = members.iter_mut().find(|member| member.key == key)?;
+        Some(&mut member.value)
+    }
+
     /// Returns the type in words, with its article.
     #[must_use]
     pub const fn describe(&self) -> &'static str {

@@ -6,17 +6,21 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
-    super::{
-        cluster_strategy::{deciding_cluster, set_strategy},
-        reference::short_name,
-        tree::Node,
-    },
+    super::{cluster_strategy::undecided, reference::short_name, tree::Node},
     carried::Carried,
     resource::Resource,
     stack::Stack,
 };
-use crate::diagnostic::Message;
+use crate::{diagnostic::Message, fields::Api};
 
+const SERVICE: &str = "AWS::ECS::Service";
+/// The types of what runs tasks in a cluster.
+const TYPES: &[(&str, Api)] = &[
+    (SERVICE, Api::Service),
+    ("AWS::Events::Rule", Api::Rule),
+    ("AWS::Pipes::Pipe", Api::Pipe),
+    ("AWS::Scheduler::Schedule", Api::Schedule),
+];
 const CLUSTER: &str = "AWS::ECS::Cluster";
 const ASSOCIATIONS: &str = "AWS::ECS::ClusterCapacityProviderAssociations";
 const STRATEGY: &str = "DefaultCapacityProviderStrategy";
@@ -170,28 +174,31 @@ pub(super) fn named(stack: &mut Stack<'_, '_>) -> Clusters {
     clusters
 }
 
-/// Adds the strategy of its cluster to the evaluated properties of a service, if that decides where its tasks run.
-pub(super) fn add_strategy<'t, 'a>(
-    service: &Resource<'t, 'a>,
+/// Adds the strategies of their clusters to the evaluated properties of a service, or of what starts tasks, where these
+/// decide where the tasks run.
+pub(super) fn add_strategies<'t, 'a>(
+    resource: &Resource<'t, 'a>,
     properties: &mut Node<'a>,
     stack: &mut Stack<'t, 'a>,
 ) {
-    let Some(cluster) = deciding_cluster(properties).map(str::to_owned) else {
+    let Some((_, api)) = TYPES.iter().find(|(type_, _)| *type_ == resource.type_) else {
         return;
     };
-    let text = properties.get("Cluster").and_then(Node::text);
-    let text = text.unwrap_or(&cluster).to_owned();
-    let name = service.id.to_string();
-    match found(service, &text, &cluster, stack) {
-        Ok(strategy) => {
-            if strategy.is_some_and(|it| set_strategy(properties, it)) {
-                let message = Message::ClusterStrategyUsed { name, cluster };
-                stack.say(service.key_span, message);
+    for mut part in undecided(*api, properties) {
+        let name = resource.id.to_string();
+        let text = part.cluster.clone();
+        let cluster = short_name(&text).to_owned();
+        match found(resource, &text, &cluster, stack) {
+            Ok(strategy) => {
+                if strategy.is_some_and(|it| part.set(it)) {
+                    let message = Message::ClusterStrategyUsed { name, cluster };
+                    stack.say(resource.key_span, message);
+                }
             }
-        }
-        Err(Ambiguous) => {
-            let message = Message::ClusterNotUnique { name, cluster };
-            stack.say(service.key_span, message);
+            Err(Ambiguous) => {
+                let message = Message::ClusterNotUnique { name, cluster };
+                stack.say(resource.key_span, message);
+            }
         }
     }
 }
@@ -199,9 +206,9 @@ pub(super) fn add_strategy<'t, 'a>(
 /// Several clusters have the name, and different strategies.
 struct Ambiguous;
 
-/// Returns the strategy of the cluster that a service refers to.
+/// Returns the strategy of the cluster that a resource refers to.
 fn found<'t, 'a>(
-    service: &Resource<'t, 'a>,
+    resource: &Resource<'t, 'a>,
     text: &str,
     name: &str,
     stack: &mut Stack<'t, 'a>,
@@ -211,7 +218,7 @@ fn found<'t, 'a>(
         Some(Known::Own(id)) => all.iter().filter(|it| it.id == *id).collect(),
         Some(Known::Other(strategy)) => {
             let strategy = strategy.clone();
-            return Ok(strategy.map(|it| stack.receive(&it, service.key_span)));
+            return Ok(strategy.map(|it| stack.receive(&it, resource.key_span)));
         }
         Some(Known::Several) => return Err(Ambiguous),
         None if is_here(text, stack) => all.iter().filter(|it| it.name == name).collect(),
@@ -227,12 +234,13 @@ fn found<'t, 'a>(
         }
         return Ok(first.strategy.clone());
     }
-    if literal(service, "Cluster") != Some(name) {
+    // What starts tasks names a cluster by its ARN, whose account and region are rarely literal.
+    if resource.type_ != SERVICE || literal(resource, "Cluster") != Some(name) {
         return Ok(None);
     }
     stack.work.ask();
     match stack.around.clusters.get(name) {
-        Some(Named::One(Some(strategy))) => Ok(Some(stack.receive(strategy, service.key_span))),
+        Some(Named::One(Some(strategy))) => Ok(Some(stack.receive(strategy, resource.key_span))),
         Some(Named::Several) => Err(Ambiguous),
         Some(Named::One(None)) | None => Ok(None),
     }

@@ -183,9 +183,7 @@ fn evaluated<'t, 'a>(stack: &mut Stack<'t, 'a>, resource: &Resource<'t, 'a>) -> 
         role::say_policies(resource, stack);
     }
     let is_service = resource.type_ == "AWS::ECS::Service";
-    if is_service {
-        cluster::add_strategy(resource, &mut value, stack);
-    }
+    cluster::add_strategies(resource, &mut value, stack);
     let metadata = is_service.then(|| target_group::metadata(stack, &value));
     let key_span = properties.map_or(resource.node.span, |member| member.key_span);
     let text = |text: &Cow<'a, str>| Node {

@@ -3,7 +3,7 @@
 
 use super::{
     super::{
-        cluster_strategy::{deciding_cluster, set_strategy},
+        cluster_strategy::undecided,
         reference::short_name,
         text::Span,
         tree::{Node, Value},
@@ -14,7 +14,7 @@ use super::{
     resource::Resource,
     string,
 };
-use crate::diagnostic::Message;
+use crate::{diagnostic::Message, fields::Api};
 
 const STRATEGY: &str = "default_capacity_provider_strategy";
 
@@ -25,16 +25,28 @@ const TYPES: &[(&str, &str)] = &[
     ("aws_ecs_cluster", "name"),
 ];
 
-/// Adds the strategy of its cluster to the properties of a service, if that decides where its tasks run.
-pub(super) fn add_strategy<'a>(
+/// Adds the strategies of their clusters to the properties of a service, or of what starts tasks, where these decide where
+/// the tasks run.
+pub(super) fn add_strategies<'a>(
     plan: &mut Plan<'_, 'a>,
-    service: &Resource<'_, 'a>,
+    api: Api,
+    resource: &Resource<'_, 'a>,
     properties: &mut Node<'a>,
 ) {
-    let Some(cluster) = deciding_cluster(properties).map(str::to_owned) else {
-        return;
-    };
-    let strategy = TYPES.iter().find_map(|(type_, name)| {
+    for mut part in undecided(api, properties) {
+        let cluster = short_name(&part.cluster).to_owned();
+        let strategy = strategy(plan, &cluster, resource.span);
+        if strategy.is_some_and(|it| part.set(it)) {
+            let name = resource.address.clone();
+            let message = Message::ClusterStrategyUsed { name, cluster };
+            plan.say(resource.span, message);
+        }
+    }
+}
+
+/// Returns the strategy of the cluster of a name, at this position.
+fn strategy<'a>(plan: &mut Plan<'_, 'a>, cluster: &str, span: Span) -> Option<Node<'a>> {
+    TYPES.iter().find_map(|(type_, name)| {
         let resources = plan.resources();
         let mut found = resources.iter().filter(|it| it.type_ == *type_);
         found.find_map(|resource| {
@@ -43,13 +55,9 @@ pub(super) fn add_strategy<'a>(
             let named = plan.argument(resource, name);
             plan.forget(before);
             let is_its = named.is_some_and(|name| short_name(&name) == cluster);
-            (is_its && strategy.is_given()).then(|| items(plan, resource, strategy, service.span))
+            (is_its && strategy.is_given()).then(|| items(plan, resource, strategy, span))
         })
-    });
-    if strategy.is_some_and(|it| set_strategy(properties, it)) {
-        let name = service.address.clone();
-        plan.say(service.span, Message::ClusterStrategyUsed { name, cluster });
-    }
+    })
 }
 
 /// Returns the elements of a strategy, at the position of the service: the cluster may be in another file.

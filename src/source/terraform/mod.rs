@@ -143,12 +143,10 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
     add_name(&mut properties, kind, resource);
     match &*resource.type_ {
         "aws_appautoscaling_policy" => add_policy_type(&mut properties, resource),
-        "aws_ecs_service" => {
-            add_count(&mut properties, resource);
-            cluster::add_strategy(plan, resource, &mut properties);
-        }
+        "aws_ecs_service" => add_count(&mut properties, resource),
         _ => {}
     }
+    cluster::add_strategies(plan, kind.api, resource, &mut properties);
     Converted::Document(document(resource, properties))
 }
 

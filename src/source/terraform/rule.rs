@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::tree::{Node, Value},
-    Converted, document, member,
+    Converted, cluster, document, member,
     plan::Plan,
     property::Mapping,
     reference::Referent,
@@ -102,6 +102,7 @@ impl Rules {
         let targets = targets.iter().filter_map(|index| resources.get(*index));
         let targets: Vec<Node<'a>> = targets.filter_map(|it| target(plan, it)).collect();
         add_targets(&mut properties, resource, targets);
+        cluster::add_strategies(plan, Api::Rule, resource, &mut properties);
         Converted::Document(document(resource, properties))
     }
 }
@@ -119,6 +120,7 @@ fn alone<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Node<'
     let mut properties = Node { value, span };
     let targets = target(plan, resource).into_iter().collect();
     add_targets(&mut properties, resource, targets);
+    cluster::add_strategies(plan, Api::Rule, resource, &mut properties);
     document(resource, properties)
 }
 
