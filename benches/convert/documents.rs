@@ -43,10 +43,25 @@ pub fn input(number: usize) -> Input {
     }
 }
 
-/// Returns the same documents as a template of CloudFormation whose service refers to its task definition.
+/// Returns the same documents as a template of CloudFormation that also makes the roles and the target group, and whose
+/// resources refer to each other.
 pub fn template(input: &Input) -> String {
     let documents = serde_json::Deserializer::from_str(&input.text).into_iter::<Value>();
     let mut resources = Map::new();
+    for (id, kind) in [
+        ("TaskRole", "AWS::IAM::Role"),
+        ("ExecutionRole", "AWS::IAM::Role"),
+        ("TargetGroup", "AWS::ElasticLoadBalancingV2::TargetGroup"),
+    ] {
+        let properties = match kind {
+            "AWS::IAM::Role" => {
+                json!({"RoleName": {"Fn::Sub": format!("${{AWS::StackName}}-{id}")}})
+            }
+            _ => json!({"TargetType": "ip", "Port": 8080}),
+        };
+        let resource = json!({"Type": kind, "Properties": properties});
+        resources.insert(id.to_owned(), resource);
+    }
     for (number, document) in documents.enumerate() {
         let mut properties = document.expect("it is JSON");
         let has = |key: &str| properties.get(key).is_some();
@@ -61,11 +76,29 @@ pub fn template(input: &Input) -> String {
         };
         if kind == "AWS::ECS::Service" {
             properties["taskDefinition"] = json!({"Ref": "Resource0"});
+            for target in list(&mut properties["loadBalancers"]) {
+                target["targetGroupArn"] = json!({"Ref": "TargetGroup"});
+            }
+        }
+        if kind == "AWS::ECS::TaskDefinition" {
+            properties["taskRoleArn"] = json!({"Fn::GetAtt": ["TaskRole", "Arn"]});
+            properties["executionRoleArn"] = json!({"Fn::GetAtt": ["ExecutionRole", "Arn"]});
+            for container in list(&mut properties["containerDefinitions"]) {
+                let image = container["image"].as_str().unwrap_or_default();
+                let image = image.split(':').next().unwrap_or_default();
+                container["image"] = json!({"Fn::Sub": format!("{image}:${{Tag}}")});
+            }
         }
         let resource = json!({"Type": kind, "Properties": properties});
         resources.insert(format!("Resource{number}"), resource);
     }
-    json!({"Resources": resources}).to_string()
+    let parameters = json!({"Tag": {"Type": "String", "Default": "latest"}});
+    json!({"Parameters": parameters, "Resources": resources}).to_string()
+}
+
+/// Returns the elements of a list, if it is one.
+fn list(value: &mut Value) -> &mut [Value] {
+    value.as_array_mut().map_or(&mut [], Vec::as_mut_slice)
 }
 
 fn task_definition(family: &str, fargate: bool, dice: &mut Dice) -> Value {

@@ -2,7 +2,8 @@
 //!
 //! Speed: parse, validate, translate and print on one core, through the library, compared with the minimum work of any
 //! such program (parsing the JSON, printing the objects). Program: the program itself on a folder, on one processor and
-//! on all, compared with reading, parsing and writing the files.
+//! on all, compared with reading, parsing and writing the files. Templates: the program on a folder of CloudFormation
+//! templates, compared with the same documents as plain JSON.
 //! Memory: the program itself on folders of growing size.
 #![allow(
     clippy::expect_used,
@@ -21,6 +22,7 @@ mod memory;
 mod pipeline;
 mod program;
 mod speed;
+mod templates;
 
 /// As in the program.
 #[global_allocator]
@@ -39,6 +41,9 @@ fn main() {
     }
     if wanted("program") {
         program::run();
+    }
+    if wanted("templates") {
+        templates::run();
     }
     if wanted("memory") {
         memory::run();

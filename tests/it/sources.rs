@@ -80,6 +80,31 @@ fn the_same_application_with_its_defaults_gives_the_same_manifests() {
     }
 }
 
+/// Copilot adds variables, logs, a port name, Cloud Map and paces of scaling, so that the plain documents have them too.
+#[test]
+fn a_manifest_of_copilot_gives_what_copilot_deploys() {
+    let target_group = format!("shop.TargetGroup={TARGET_GROUP}");
+    let manifest = [
+        "examples/sources/copilot/manifest.yml",
+        "--environment",
+        "prod",
+        "--set",
+        "COPILOT_APPLICATION_NAME=store",
+        "--set",
+        "COPILOT_LB_DNS=shop.example.com",
+        "--set",
+        "shop.TaskRole=arn:aws:iam::111122223333:role/shop-task",
+        "--set",
+        "shop.ExecutionRole=arn:aws:iam::111122223333:role/shop-execution",
+        "--set",
+        &target_group,
+    ];
+    let deployed = converted(&["examples/sources/copilot/deployed.json"]);
+    let found = converted(&manifest);
+    let difference = diff(&deployed, &found);
+    assert!(deployed == found, "{difference}");
+}
+
 #[test]
 fn a_folder_that_has_the_output_is_converted_again() {
     let folder = env::temp_dir().join(format!("ecs-operator-twice-{}", std::process::id()));
