@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    cloud_formation, compose, copilot, ecspresso,
+    app_runner_file, cloud_formation, compose, copilot, ecspresso,
     terraform::{self, configuration::is_source},
     text::Span,
     tree::{Node, Value},
@@ -62,6 +62,8 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
         Some(copilot::expand(root, values))
     } else if compose::is_file(root) {
         Some(compose::expand(root, values))
+    } else if app_runner_file::is_file(root) {
+        Some(app_runner_file::expand(root, name, values))
     } else if cloud_formation::is_template(root) {
         Some(cloud_formation::expand(root, name, values))
     } else if cloud_formation::has_functions(root) {
@@ -72,7 +74,8 @@ pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option
 }
 
 /// Whether a document stands for others only if its file is named, and not if it is merely found in a folder: a project
-/// often has a file of Docker Compose for development, beside the documents of what runs in ECS.
+/// often has a file of Docker Compose for development, beside the documents of what runs in ECS, and an `apprunner.yaml`
+/// beside the service that it belongs to.
 pub(super) fn is_read_only_if_named(root: &Node<'_>) -> bool {
-    compose::is_file(root)
+    compose::is_file(root) || app_runner_file::is_file(root)
 }

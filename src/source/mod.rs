@@ -40,6 +40,7 @@
 
 mod alarm;
 mod app_runner;
+mod app_runner_file;
 mod auto_scaling;
 mod border;
 mod built_by;

@@ -62,8 +62,8 @@ pub(super) struct File {
 }
 
 /// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.tf`, `*.yaml` and `*.yml`, sorted, at
-/// every depth. Hidden files, packages of npm and the objects in the folder `output`, unless it is one of `paths`, are skipped,
-/// and links to folders are not followed, to avoid cycles.
+/// every depth. What is hidden, except where pipelines keep task definitions, packages of npm and the objects in the folder
+/// `output`, unless it is one of `paths`, are skipped, and links to folders are not followed, to avoid cycles.
 pub(super) fn files(
     paths: &[PathBuf],
     output: Option<&Path>,
@@ -129,6 +129,20 @@ fn once(found: &mut Vec<File>) {
 /// The packages of npm: thousands of files, none of which is a request.
 const PACKAGES: &str = "node_modules";
 
+/// The hidden folders in which the pipelines of GitHub look for task definitions
+/// (<https://docs.github.com/en/actions/how-tos/deploy/deploy-to-third-party-platforms/amazon-elastic-container-service>).
+const OF_PIPELINES: [&str; 2] = [".aws", ".github"];
+
+/// What the AWS CLI has in its folder, which may be that of a project. Its caches have tokens.
+const OF_THE_CLI: [&str; 4] = ["config", "credentials", "cli", "sso"];
+
+/// Whether a hidden folder may have task definitions.
+fn is_of_pipelines(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| OF_PIPELINES.contains(&name))
+        && !OF_THE_CLI.iter().any(|of_cli| folder.join(of_cli).exists())
+}
+
 /// Finds the files of one of the given folders.
 struct Walk<'w> {
     /// Which of the given paths it is.
@@ -187,12 +201,10 @@ impl Walk<'_> {
         entries.sort_by_cached_key(fs::DirEntry::file_name);
         for entry in entries {
             let (name, inner) = (entry.file_name(), entry.path());
-            if name.as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
+            let is_hidden = name.as_encoded_bytes().starts_with(b".");
             let kind = entry.file_type();
             if kind.as_ref().is_ok_and(fs::FileType::is_dir) {
-                if name == PACKAGES {
+                if name == PACKAGES || is_hidden && !is_of_pipelines(&inner) {
                     continue;
                 }
                 let around = self.place;
@@ -201,7 +213,7 @@ impl Walk<'_> {
                 }
                 self.folder(&inner);
                 self.place = around;
-            } else if has_extension(&inner) && !self.place.has_written(&inner) {
+            } else if !is_hidden && has_extension(&inner) && !self.place.has_written(&inner) {
                 self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
@@ -325,16 +337,25 @@ mod tests {
     #[test]
     fn folders_are_walked_in_order() {
         let root = std::env::temp_dir().join(format!("ecs-operator-read-{}", std::process::id()));
-        let inner = root.join("b");
-        for folder in [&inner, &root.join("out"), &root.join(PACKAGES)] {
-            fs::create_dir_all(folder).unwrap();
-        }
-        let hidden = [".hidden.json", "out/y.yaml", "node_modules/p.json"];
-        for name in ["z.yaml", "a.json", "c.txt", "b/x.yml"]
-            .iter()
-            .chain(&hidden)
-        {
-            fs::write(root.join(name), "{apiVersion: v1, kind: Pod}").unwrap();
+        for name in [
+            "z.yaml",
+            "a.json",
+            "c.txt",
+            "b/x.yml",
+            ".aws/t.json",
+            ".github/ecs/t.json",
+            // Not read:
+            ".hidden.json",
+            ".git/t.json",
+            ".github/.hidden/t.json",
+            "home/.aws/sso/cache/t.json",
+            "home/.aws/t.json",
+            "out/y.yaml",
+            "node_modules/p.json",
+        ] {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "{apiVersion: v1, kind: Pod}").unwrap();
         }
         let mut problems = Vec::new();
         let paths = [
@@ -352,10 +373,19 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["a.json", "b/x.yml", "z.yaml", "missing.json", "c.txt"]
+            [
+                ".aws/t.json",
+                ".github/ecs/t.json",
+                "a.json",
+                "b/x.yml",
+                "z.yaml",
+                "missing.json",
+                "c.txt"
+            ]
         );
         let folders: Vec<_> = found.iter().map(|file| file.folder).collect();
-        assert_eq!(folders, [None, Some(0), Some(0), None, None]);
+        let all = Some(0);
+        assert_eq!(folders, [all, all, None, all, all, None, None]);
         assert_eq!(problems, []);
         let problem = text(&root.join("missing.json")).unwrap_err();
         assert_eq!(problem.message.reason().name(), "UnreadableFile");

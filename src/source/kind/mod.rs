@@ -5,6 +5,7 @@ mod capacity_provider;
 mod foreign;
 mod form;
 mod lists;
+mod pipeline;
 mod request;
 mod schedule;
 mod terraform;
