@@ -59,6 +59,7 @@ mod ecspresso;
 mod entry;
 mod envelope;
 mod expand;
+mod family;
 mod home;
 mod index;
 mod json;

@@ -1,37 +1,23 @@
-//! Task definitions of one family. CloudFormation registers each as a revision of it, and what refers to one of them runs
-//! that revision (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html>).
-//! An object is named after the family, so that only one of them can keep it.
+//! Task definitions of one family in a template: which of them its resources run, and which of them anything refers to
+//! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html>).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeSet, rc::Rc};
 
 use super::{
-    super::tree::{Node, Value},
+    super::{
+        family::{Candidate, Families, Revisions},
+        tree::{Node, Value},
+    },
     name::kebab,
     nested,
     resource::Resource,
     stack::Stack,
     sub::{Part, parts},
 };
-use crate::diagnostic::Message;
-
-/// What becomes of a task definition whose family another one keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Revision {
-    /// Something refers to it, or nothing runs any of them: it gets a family of its own.
-    Renamed(String),
-    /// Nothing refers to it, and another one is run.
-    LeftOut,
-}
-
-/// What becomes of the task definitions that do not keep their families, by logical IDs.
-pub(super) type Revisions = BTreeMap<String, Revision>;
 
 const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
 
-/// Returns the task definitions that do not keep their families.
+/// Returns the task definitions that do not keep their families, by their logical IDs.
 pub(super) fn revisions(stack: &mut Stack<'_, '_>) -> Rc<Revisions> {
     if let Some(known) = &stack.revisions {
         return Rc::clone(known);
@@ -43,66 +29,29 @@ pub(super) fn revisions(stack: &mut Stack<'_, '_>) -> Rc<Revisions> {
     found
 }
 
-fn found<'t, 'a>(stack: &mut Stack<'t, 'a>) -> Revisions {
+fn found(stack: &mut Stack<'_, '_>) -> Revisions {
     let all = stack.resources();
-    let mut families: BTreeMap<String, Vec<&Resource<'t, 'a>>> = BTreeMap::new();
+    let mut families = Families::default();
     for resource in all.iter().filter(|it| it.type_ == TASK_DEFINITION) {
         if let Ok(Some(family)) = resource.name(stack) {
-            families.entry(family).or_default().push(resource);
+            let candidate = Candidate {
+                id: resource.id.to_string(),
+                suffixes: [kebab(resource.id_without_hash()), resource.id.to_string()],
+                span: resource.key_span,
+            };
+            families.add(family, candidate);
         }
     }
-    let mut taken: BTreeSet<String> = families.keys().cloned().collect();
-    families.retain(|_, same| same.len() > 1);
-    if families.is_empty() {
+    if !families.are_shared() {
         return Revisions::new();
     }
     let run = referred(stack, &all);
     let mentioned = mentioned(stack, &all);
-    let mut revisions = Revisions::new();
-    for (family, same) in families {
-        let is_run = |it: &Resource<'t, 'a>| run.contains(&*it.id);
-        let any = same.iter().any(|it| is_run(it));
-        let Some(kept) = same.iter().position(|it| !any || is_run(it)) else {
-            continue;
-        };
-        let mut outcomes = Vec::with_capacity(same.len());
-        let mut at = None;
-        for (index, resource) in same.iter().enumerate() {
-            if index == kept {
-                outcomes.push(format!("{} keeps it", resource.id));
-                continue;
-            }
-            at = at.or(Some(resource.key_span));
-            let is_mentioned = mentioned.contains(&*resource.id);
-            let revision = if any && !is_run(resource) && !is_mentioned {
-                let outcome = "is left out, as nothing refers to it";
-                outcomes.push(format!("{} {outcome}", resource.id));
-                Revision::LeftOut
-            } else {
-                let name = free_name(&family, resource, &taken);
-                taken.insert(name.clone());
-                outcomes.push(format!("{} becomes {name}", resource.id));
-                Revision::Renamed(name)
-            };
-            revisions.insert(resource.id.to_string(), revision);
-        }
-        let message = Message::FamilyShared {
-            family,
-            outcomes: outcomes.join(", "),
-        };
-        stack.say(at.unwrap_or(stack.root.span), message);
+    let (revisions, findings) = families.revisions(&run, &mentioned);
+    for finding in findings {
+        stack.say(finding.span, finding.message);
     }
     revisions
-}
-
-/// Returns the family with the logical ID, which no other task definition has.
-fn free_name(family: &str, resource: &Resource<'_, '_>, taken: &BTreeSet<String>) -> String {
-    let name = format!("{family}-{}", kebab(resource.id_without_hash()));
-    if taken.contains(&name) {
-        format!("{family}-{}", resource.id)
-    } else {
-        name
-    }
 }
 
 /// Returns the logical IDs that the resources refer to which run tasks, or which pass them on.

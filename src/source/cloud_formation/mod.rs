@@ -34,9 +34,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 pub(in crate::source) use self::templates::Folder;
 pub(crate) use self::templates::Templates;
-use self::{family::Revision, index::Around, nested::Nested, resource::Resource, stack::Stack};
+use self::{index::Around, nested::Nested, resource::Resource, stack::Stack};
 use super::{
     expand::{Expanded, counted},
+    family::Revision,
     text::Span,
     tree::{Member, Node, Value},
     values::Values,

@@ -5,10 +5,11 @@ use std::rc::Rc;
 
 use super::{
     super::{
+        family::Revision,
         text::stem,
         tree::{Member, Node, Value},
     },
-    family::{Revision, revisions},
+    family::revisions,
     function::Failure,
     resource::Resource,
     stack::Stack,

@@ -16,13 +16,13 @@ pub(super) use self::{
 };
 use super::{
     super::{
+        family::Revisions,
         text::Span,
         tree::{Member, Node, Size, Value},
         values::Values,
     },
     carried::Carried,
     cluster::{Known, Own},
-    family::Revisions,
     for_each,
     function::{self, Failure},
     index::Around,
