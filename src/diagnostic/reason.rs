@@ -305,6 +305,7 @@ reasons! {
         NotKnownBeforeApply { name } => "only terraform apply tells {name}", "apply the plan, and convert what terraform show -json then prints, or give the value with --set {name}=VALUE";
         NothingToConvert { what, types } => "the {what} has nothing that is converted: {types}", "give the one that has the task definitions and the services";
         OrphanScaling { name } => "no service {name} is among the documents", "convert it together with its service";
+        OverriddenBlockMissing { block } => "{block} is in an override file, and no other file of the module has what it overrides", "write it in another file, or correct its name";
         OverridesTooLong { n } => "overrides are {n} characters, the limit is 8192", "move long values into the task definition or a secret";
         ParameterNotAllowed { name, value, allowed } => "parameter {name} cannot be {value}", "give one of {allowed}";
         PauseStageNotAllowed { stage } => "PAUSE is not allowed at {stage}", "choose a stage before or after the traffic shifts";

@@ -79,6 +79,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::OptionUnused,
     Reason::OrphanScaling,
     Reason::OutputWithheld,
+    Reason::OverriddenBlockMissing,
     Reason::ParameterNotAllowed,
     Reason::ParametersNotGiven,
     Reason::PascalCaseRead,

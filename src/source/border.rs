@@ -137,6 +137,35 @@ impl Files for Below {
         names
     }
 
+    fn below(&self, folder: &str, most: usize) -> Vec<String> {
+        let Ok(root) = self.inside(folder) else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        let mut folders = vec![(root, String::new())];
+        let mut seen = 0_usize;
+        while let Some((path, prefix)) = folders.pop() {
+            for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+                seen = seen.saturating_add(1);
+                let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                    continue;
+                };
+                if seen > most || name.starts_with('.') {
+                    continue;
+                }
+                let inner = format!("{prefix}{name}");
+                // A link may lead out, or around in a circle.
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push((entry.path(), format!("{inner}/"))),
+                    Ok(kind) if kind.is_file() => found.push(inner),
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     fn text(&self, path: &str) -> Result<SourceText, String> {
         let read = || {
             let resolved = self.inside(path)?;

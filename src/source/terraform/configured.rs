@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     super::{expand::Expanded, text::Span, values::Values},
-    configuration::{Outcome, is_override, opened_in},
+    configuration::{Outcome, opened_in},
     documents,
     plan::Plan,
     say_types,
@@ -19,9 +19,7 @@ const CONFIGURATION: &str = "Terraform configuration";
 pub(in crate::source) fn expand_file<'a>(name: &str, values: &Values) -> Expanded<'a> {
     let mut expanded = Expanded::default();
     let outcomes = values.configurations.of_file(name, values);
-    // The configuration that it overrides a part of says that it is not merged.
-    expanded.is_own = is_override(name);
-    if outcomes.is_empty() && !is_override(name) {
+    if outcomes.is_empty() {
         let error = "it is a part of no configuration: it is a link out of the folder that is given, or \
                      its module is called only by modules that it calls";
         let error = error.to_owned();
@@ -44,6 +42,7 @@ fn of_outcome<'a>(outcome: &Outcome, name: &str, values: &Values) -> Expanded<'a
     let is_known = |type_: &str| Type::named(type_).is_some();
     let resources = outcome.resources.iter().map(|it| it.resource());
     let mut plan = Plan::of(resources.collect(), values);
+    plan.mentioned = Some(outcome.mentions.clone());
     let made = &outcome.resources;
     let is_own = |index: usize| made.get(index).is_some_and(|it| it.file == name);
     let mut unread: BTreeMap<String, usize> = BTreeMap::new();

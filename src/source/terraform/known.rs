@@ -3,6 +3,7 @@
 use super::{
     super::tree::Node,
     attribute::Attribute,
+    family::TASK_DEFINITION,
     named::{filled, named},
     plan::Plan,
     reference::Referent,
@@ -174,8 +175,8 @@ impl<'t, 'a> Plan<'t, 'a> {
     ) -> Option<String> {
         match (&*resource.type_, last, attribute) {
             // Services and tasks take a family too, which is the same everywhere.
-            ("aws_ecs_task_definition", ..) => return resource.text("family").map(str::to_owned),
-            ("aws_ecs_cluster", "cluster", _) => return resource.text("name").map(str::to_owned),
+            (TASK_DEFINITION, ..) => return self.family(resource),
+            ("aws_ecs_cluster", "cluster", _) => return self.argument(resource, "name"),
             ("aws_ecs_service", "resource_id", _) => return self.scaled_id(resource),
             ("aws_appautoscaling_target", "resource_id", _) => {
                 return self.argument(resource, "resource_id");
@@ -200,7 +201,7 @@ impl<'t, 'a> Plan<'t, 'a> {
 
     /// Returns what Application Auto Scaling calls a service.
     fn scaled_id(&mut self, service: &Resource<'t, 'a>) -> Option<String> {
-        let name = service.text("name")?;
+        let name = self.argument(service, "name")?;
         let cluster = self.argument(service, "cluster");
         let cluster = cluster
             .as_deref()

@@ -12,6 +12,7 @@ mod collect;
 pub(super) mod configuration;
 mod configured;
 mod container;
+mod family;
 mod known;
 mod map;
 mod named;
@@ -35,6 +36,7 @@ use self::{
 };
 use super::{
     expand::{Expanded, counted},
+    family::{Finding, Revision},
     text::Span,
     tree::{Member, Node, Value},
     values::Values,
@@ -104,9 +106,17 @@ fn documents<'a>(
     unread: &mut BTreeMap<String, usize>,
 ) -> Vec<Node<'a>> {
     let mut documents = Vec::new();
+    let (revisions, findings) = family::revisions(plan);
+    plan.revisions = revisions;
+    for Finding { id, span, message } in findings {
+        if plan.find(&id).is_some_and(is_own) {
+            plan.say(span, message);
+        }
+    }
     let rules = rule::join(plan);
     for (index, resource) in plan.resources().iter().enumerate() {
-        if !is_own(index) {
+        let is_left_out = plan.revisions.get(&resource.address) == Some(&Revision::LeftOut);
+        if is_left_out || !is_own(index) {
             continue;
         }
         let converted = match &*resource.type_ {
@@ -140,6 +150,9 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
         return Converted::No;
     }
     let mut properties = Mapping::new(plan, resource, kind).properties(attributes);
+    if let Some(Revision::Renamed(name)) = plan.revisions.get(&resource.address) {
+        rename(&mut properties, name);
+    }
     add_name(&mut properties, kind, resource);
     match &*resource.type_ {
         "aws_appautoscaling_policy" => add_policy_type(&mut properties, resource),
@@ -148,6 +161,16 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
     }
     cluster::add_strategies(plan, kind.api, resource, &mut properties);
     Converted::Document(document(resource, properties))
+}
+
+/// Sets the family of a task definition whose own another one keeps.
+fn rename(properties: &mut Node<'_>, family: &str) {
+    let Value::Object(members) = &mut properties.value else {
+        return;
+    };
+    for member in members.iter_mut().filter(|it| it.key == "Family") {
+        member.value.value = Value::String(family.to_owned().into());
+    }
 }
 
 /// Whether a resource of a type that is converted has to do with ECS.

@@ -7,11 +7,14 @@ use std::{
 };
 
 use super::{
-    super::{expand::Expanded, text::Span, tree::Node, values::Values},
+    super::{
+        expand::Expanded, family::Revisions, text::Span, tree::Node, values::Values,
+    },
     Document,
     address::placeholder_name,
     attribute::Attribute,
     collect,
+    family::Mentions,
     resource::Resource,
 };
 use crate::diagnostic::Message;
@@ -29,6 +32,10 @@ pub(super) struct Plan<'t, 'a> {
     by_address: BTreeMap<String, usize>,
     /// The module that the configuration begins with; a state has none.
     pub(super) configuration: Option<&'t Node<'a>>,
+    /// The task definitions that do not keep their families, by their addresses.
+    pub(super) revisions: Revisions,
+    /// What else refers to task definitions, if it is not in the configuration of a plan.
+    pub(super) mentioned: Option<Mentions>,
     findings: Vec<(Span, Message)>,
     open: BTreeSet<String>,
     names: BTreeSet<String>,
@@ -55,6 +62,8 @@ impl<'t, 'a> Plan<'t, 'a> {
             by_address: by_address.collect(),
             resources: resources.into(),
             configuration: None,
+            revisions: Revisions::new(),
+            mentioned: None,
             findings: Vec::new(),
             open: BTreeSet::new(),
             names: BTreeSet::new(),

@@ -10,6 +10,7 @@ use super::{
     address::without_keys,
     attribute::Attribute,
     container,
+    family::{TASK_DEFINITION, is_revision},
     map::Pair,
     place::put,
     plan::Plan,
@@ -303,15 +304,15 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
 
     /// Returns the family in place of the revision of a task definition that is among the resources: a revision has no
     /// meaning in the cluster.
-    fn own_family(&self, path: &str, text: &str) -> Option<String> {
+    fn own_family(&mut self, path: &str, text: &str) -> Option<String> {
         let last = path.rsplit('.').next().unwrap_or_default();
         if !matches!(last, "task_definition" | "task_definition_arn") {
             return None;
         }
         let resources = self.plan.resources();
         let mut all = resources.iter();
-        let found = all.find(|it| it.type_ == "aws_ecs_task_definition" && is_revision(it, text));
-        found?.text("family").map(str::to_owned)
+        let found = all.find(|it| it.type_ == TASK_DEFINITION && is_revision(it, text));
+        self.plan.family(found?)
     }
 
     /// Returns where an argument is; one that is not known is in its resource.
@@ -325,18 +326,6 @@ fn is_list_of_objects(expected: &fields::Node) -> bool {
         Shape::List(element) => matches!(element.shape, Shape::Object(_)),
         _ => false,
     }
-}
-
-/// Whether a text names a task definition, and no other revision of it.
-fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
-    let is = |name: &str| definition.text(name) == Some(text);
-    let revision = definition.values.and_then(|it| it.get("revision"));
-    let revision = revision.and_then(Node::scalar);
-    let is_short = match (definition.text("family"), revision) {
-        (Some(family), Some(revision)) => text == format!("{family}:{revision}"),
-        _ => false,
-    };
-    is("arn") || is("arn_without_revision") || is_short
 }
 
 /// Returns what stands for a value that only AWS knows, where a placeholder cannot.

@@ -1,7 +1,7 @@
 //! The attributes of resources, data sources and modules.
 
 use super::{
-    super::{address::Step, named::named},
+    super::{address::Step, family::TASK_DEFINITION, named::named},
     evaluator::{Context, Evaluator, ModuleInstance, ONCE},
     module::Declared,
     value::{Evaluated, Failure, Instance, Kind, Of, Place, Val},
@@ -39,7 +39,7 @@ impl Evaluator<'_> {
         let Some((declared, _)) = self.declared(of) else {
             return Ok(None);
         };
-        let context = self.context(of.module, declared.file, &of.turn);
+        let context = self.context(of.module, declared.file_of(name), &of.turn);
         self.in_body(&declared.block.body, name, &context)
     }
 
@@ -62,6 +62,7 @@ impl Evaluator<'_> {
         let type_ = self.declared(of).map_or("", |(_, type_)| type_);
         let values = self.values;
         if of.of == Of::Data {
+            self.read_family(of, type_);
             let known = match (type_, name) {
                 ("aws_caller_identity", "account_id" | "id") => values.account_id(),
                 ("aws_region", "name" | "id" | "region") => values.region(),
@@ -95,6 +96,20 @@ impl Evaluator<'_> {
             // A data source is no resource that the reader could find.
             Some(known) if of.of == Of::Data => Val::of_text(known, here),
             known => Val::of_address(address, known, here),
+        }
+    }
+
+    /// Remembers the family that a data source of a task definition reads
+    /// (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/ecs_task_definition>).
+    fn read_family(&mut self, of: &Instance, type_: &str) {
+        if type_ != TASK_DEFINITION || self.families_read.contains_key(&of.address) {
+            return;
+        }
+        let own = format!("{}.task_definition", of.address);
+        let family = self.alone(&own, |it| it.argument(of, "task_definition"));
+        let family = family.ok().flatten();
+        if let Some(family) = family.and_then(|it| self.text_of(&it)) {
+            self.families_read.insert(of.address.clone(), family);
         }
     }
 
@@ -207,7 +222,7 @@ impl Evaluator<'_> {
         let Some(value) = declared.argument("value") else {
             return Err(Failure::new(format!("output {name} has no value")));
         };
-        let context = self.context(module, declared.file, ONCE);
+        let context = self.context(module, declared.file_of("value"), ONCE);
         let value = self.once(address, |it| it.expression(value, &context))?;
         Ok(value.at(here))
     }

@@ -13,6 +13,7 @@ use super::{
     evaluator::{Context, Evaluator, Frame, ONCE},
     expression::place,
     module::Declared,
+    override_file::name_of,
     value::{Evaluated, Failure, Instance, Kind, Member, Members, Of, Place, Turn, Val},
 };
 use crate::diagnostic::Message;
@@ -55,8 +56,8 @@ impl Evaluator<'_> {
             };
             Val::new(Kind::Instance(Arc::new(instance)), here)
         };
-        let context = self.context(module, declared.file, ONCE);
         if let Some(count) = declared.argument("count") {
+            let context = self.context(module, declared.file_of("count"), ONCE);
             let count = self.expression(count, &context)?;
             let Some(count) = self.count(&count, &address, here)? else {
                 return Ok(one(Turn::default(), of));
@@ -71,6 +72,7 @@ impl Evaluator<'_> {
         let Some(each) = declared.argument("for_each") else {
             return Ok(one(Turn::default(), of));
         };
+        let context = self.context(module, declared.file_of("for_each"), ONCE);
         let collection = self.expression(each, &context)?;
         let Some(pairs) = self.for_each(&collection, &address, here)? else {
             return Ok(one(open_turn(&address, here), of));
@@ -161,9 +163,21 @@ impl Evaluator<'_> {
     }
 
     /// Returns the arguments and blocks of a body. An argument that cannot be evaluated is one that says so.
-    pub(super) fn body(&mut self, body: &Body, is_outer: bool, context: &Context<'_>) -> Evaluated {
+    /// That of a whole resource is without what is for Terraform itself, and may have parts in override files.
+    pub(super) fn body(
+        &mut self,
+        body: &Body,
+        whole: Option<&Declared>,
+        context: &Context<'_>,
+    ) -> Evaluated {
         let mut members = Members::new();
+        let is_outer = whole.is_some();
         for structure in body {
+            let overridden = whole.and_then(|it| it.overridden.get(name_of(structure)));
+            let context = &match overridden {
+                Some(file) => self.in_file(*file, context),
+                None => *context,
+            };
             match structure {
                 Structure::Attribute(it) if !(is_outer && META.contains(&it.key.as_str())) => {
                     let key = place(context, it.key.span());
@@ -198,7 +212,7 @@ impl Evaluator<'_> {
         let key = place(context, block.ident.span());
         let here = place(context, block.span());
         let Some(name) = dynamic_name(block) else {
-            let value = self.body(&block.body, false, context)?.at(here);
+            let value = self.body(&block.body, None, context)?.at(here);
             return push(members, block.ident.as_str(), key, value);
         };
         match self.dynamic(block, name, context) {
@@ -266,7 +280,7 @@ impl Evaluator<'_> {
                 outer: context.frame,
             };
             self.spend(1, 0)?;
-            values.push(self.body(&content.body, false, &context.with(&frame))?);
+            values.push(self.body(&content.body, None, &context.with(&frame))?);
         }
         Ok(values)
     }
@@ -282,7 +296,7 @@ fn open_turn(address: &str, here: Place) -> Turn {
 }
 
 /// Returns the name of the blocks that a dynamic block makes.
-fn dynamic_name(block: &Block) -> Option<&str> {
+pub(super) fn dynamic_name(block: &Block) -> Option<&str> {
     let label = block.labels.first()?;
     (block.ident.as_str() == "dynamic").then(|| label.as_str())
 }

@@ -38,7 +38,7 @@ impl<'m> Evaluator<'m> {
         let Some((outer, call, turn)) = self.call_of(module) else {
             return Ok(None);
         };
-        let context = self.context(outer, call.declared.file, &turn);
+        let context = self.context(outer, call.declared.file_of(name), &turn);
         let is_own = name != VERSION || call.described.is_none() || self.is_description(outer);
         if is_own && let Some(argument) = call.declared.argument(name) {
             return self.expression(argument, &context).map(Some);
@@ -155,7 +155,8 @@ impl<'m> Evaluator<'m> {
                 continue;
             }
             // An expression that fails is given all the same.
-            let value = self.expression(&argument.value, context);
+            let context = self.in_file(call.declared.file_of(input), context);
+            let value = self.expression(&argument.value, &context);
             if !value.is_ok_and(|it| it.is_null()) {
                 unread.insert(input.to_owned());
             }

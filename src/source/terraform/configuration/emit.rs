@@ -134,7 +134,7 @@ impl Evaluator<'_> {
         };
         let context = self.context(instance.module, typed.declared.file, &instance.turn);
         let body = if Type::named(&typed.type_).is_some() || typed.type_ == STRATEGY_OF_CLUSTER {
-            self.body(&typed.declared.block.body, true, &context)?
+            self.body(&typed.declared.block.body, Some(&typed.declared), &context)?
         } else {
             self.names(instance)?
         };
@@ -212,6 +212,9 @@ impl Evaluator<'_> {
                 if let Some(address) = task_definition_of(spot.address, &unknown.addresses) {
                     return Ok(open(&[address], span));
                 }
+                if let Some(family) = self.family_read(spot.address, &unknown.addresses) {
+                    return Ok(Trees::known(Value::String(family.into()), span));
+                }
                 // What is computed of others is not what they have.
                 let addresses: &[String] = if unknown.is_direct {
                     &unknown.addresses
@@ -224,6 +227,20 @@ impl Evaluator<'_> {
             Kind::List(list) => self.list_trees(&list.elements, spot)?,
             Kind::Object(object) => self.object_trees(&object.members, spot)?,
         })
+    }
+
+    /// Returns the family of the data source by whose attributes alone an argument names a task definition.
+    fn family_read(&self, argument: &str, addresses: &[String]) -> Option<String> {
+        if !names_task_definition(argument) {
+            return None;
+        }
+        let mut families = addresses.iter().map(|address| {
+            let (data, _) = address.rsplit_once('.')?;
+            self.families_read.get(data)
+        });
+        let first = families.next()??;
+        let is_only = families.all(|it| it == Some(first));
+        is_only.then(|| first.clone())
     }
 
     fn list_trees(&mut self, list: &[Val], spot: Spot<'_>) -> Result<Trees, Failure> {
@@ -311,10 +328,15 @@ impl Evaluator<'_> {
     }
 }
 
+/// Whether an argument names a task definition.
+fn names_task_definition(argument: &str) -> bool {
+    argument.ends_with(".task_definition") || argument.ends_with(".task_definition_arn")
+}
+
 /// Returns the address of the task definition that an argument names by a value that is computed of it alone, such as its
 /// ARN without the revision, or its family with the newest one.
 fn task_definition_of(argument: &str, addresses: &[String]) -> Option<String> {
-    if !argument.ends_with(".task_definition") && !argument.ends_with(".task_definition_arn") {
+    if !names_task_definition(argument) {
         return None;
     }
     let mut resources = addresses.iter().filter(|it| !it.contains("data."));

@@ -150,6 +150,8 @@ pub(super) struct Evaluator<'m> {
     pub(super) not_given: BTreeSet<String>,
     /// The names of the files that functions have read.
     pub(super) read: BTreeSet<String>,
+    /// The families that data sources of task definitions read, by their addresses.
+    pub(super) families_read: BTreeMap<String, String>,
     /// The values of variables that are sensitive.
     secrets: BTreeSet<String>,
 }
@@ -181,6 +183,7 @@ impl<'m> Evaluator<'m> {
             unread_modules: BTreeSet::new(),
             not_given: BTreeSet::new(),
             read: BTreeSet::new(),
+            families_read: BTreeMap::new(),
             secrets: BTreeSet::new(),
         }
     }
@@ -205,6 +208,18 @@ impl<'m> Evaluator<'m> {
             positions: self.modules.positions.get(&file),
             anchor: self.instances.get(module).and_then(|it| it.anchor),
             ..Context::of(module, file, turn)
+        }
+    }
+
+    /// Returns the same context in another file of the module.
+    pub(super) fn in_file<'c>(&self, file: usize, context: &Context<'c>) -> Context<'c>
+    where
+        'm: 'c,
+    {
+        Context {
+            file: Some(file),
+            positions: self.modules.positions.get(&file),
+            ..*context
         }
     }
 

@@ -141,12 +141,27 @@ impl Evaluator<'_> {
         Ok(false)
     }
 
+    /// Returns what stands for the value of a function of a provider
+    /// (<https://developer.hashicorp.com/terraform/plugin/framework/functions/concepts>).
+    fn of_provider(&mut self, call: &FuncCall, here: Place, context: &Context<'_>) -> Evaluated {
+        let mut arguments = Vec::new();
+        for argument in call.args.iter() {
+            arguments.push(self.expression(argument, context)?);
+        }
+        let arguments: Vec<&Val> = arguments.iter().collect();
+        let namespace = call.name.namespace.iter().map(|it| it.as_str());
+        let names: Vec<&str> = namespace.chain([call.name.name.as_str()]).collect();
+        let mut addresses = self.addresses(&self.open(&arguments, here)).unwrap_or_default();
+        if addresses.is_empty() {
+            addresses.push(format!("{}()", names.join("::")));
+        }
+        Ok(Val::of_addresses(addresses, here))
+    }
+
     fn function_call(&mut self, call: &FuncCall, here: Place, context: &Context<'_>) -> Evaluated {
         let name = call.name.name.value().as_str();
         if call.name.is_namespaced() {
-            return Err(Failure::new(format!(
-                "function {name} is that of a provider, which is not there"
-            )));
+            return self.of_provider(call, here, context);
         }
         let mut arguments = Vec::new();
         match name {

@@ -10,6 +10,10 @@ pub(in crate::source) trait Files: fmt::Debug + Send + Sync {
     /// Returns the names of the files in a folder, sorted.
     fn names(&self, folder: &str) -> Vec<String>;
 
+    /// Returns the paths of the files in a folder and below it, from the folder on, sorted: at most as many as `most`,
+    /// and not those that are hidden.
+    fn below(&self, folder: &str, most: usize) -> Vec<String>;
+
     /// Returns the text of a file.
     ///
     /// # Errors
@@ -36,6 +40,18 @@ impl Files for Texts {
             (outer == folder).then(|| name.to_owned())
         });
         names.collect()
+    }
+
+    fn below(&self, folder: &str, most: usize) -> Vec<String> {
+        let inside = self.0.keys().filter_map(|path| {
+            let rest = path.strip_prefix(folder)?;
+            match folder {
+                "" => Some(rest),
+                _ => rest.strip_prefix('/'),
+            }
+        });
+        let is_seen = |path: &&str| path.split('/').all(|step| !step.starts_with('.'));
+        inside.filter(is_seen).take(most).map(str::to_owned).collect()
     }
 
     fn text(&self, path: &str) -> Result<SourceText, String> {

@@ -53,9 +53,27 @@ impl Positions {
 ///
 /// What is wrong, and where.
 pub(super) fn body(text: &str) -> Result<(Body, Positions), SyntaxError> {
+    parsed(text, Writer::file)
+}
+
+/// Returns the values of variables in a file in JSON, as attributes
+/// (<https://developer.hashicorp.com/terraform/language/values/variables#variable-definitions-tfvars-files>).
+///
+/// # Errors
+///
+/// What is wrong, and where.
+pub(super) fn values(text: &str) -> Result<(Body, Positions), SyntaxError> {
+    parsed(text, Writer::values)
+}
+
+/// Returns what is written of a file in JSON.
+fn parsed(
+    text: &str,
+    write: impl FnOnce(&mut Writer, &Node<'_>) -> Result<(), SyntaxError>,
+) -> Result<(Body, Positions), SyntaxError> {
     let mut writer = Writer::default();
     if let Some(document) = JsonDocuments::new(text).next_document()? {
-        writer.file(&document.root)?;
+        write(&mut writer, &document.root)?;
     }
     let Writer { native, positions } = writer;
     let body = parse_body(&native).map_err(|error| {
@@ -91,6 +109,17 @@ impl Writer {
         let end = self.native.len();
         if let Some(part) = self.positions.0.get_mut(number) {
             part.end = end;
+        }
+        Ok(())
+    }
+
+    /// Writes the values of variables, which are literal.
+    fn values(&mut self, root: &Node<'_>) -> Result<(), SyntaxError> {
+        for member in members(root)?.iter().filter(|it| it.key != COMMENT) {
+            self.name(member)?;
+            self.push(" = ");
+            self.value(&member.value, true)?;
+            self.push("\n");
         }
         Ok(())
     }
@@ -166,24 +195,29 @@ impl Writer {
                 self.dynamic(&member.value)?;
                 continue;
             }
-            let mut characters = key.bytes();
-            let is_start = characters
-                .next()
-                .is_some_and(|it| it.is_ascii_alphabetic() || it == b'_');
-            let is_rest = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
-            if !is_start || !characters.all(is_rest) {
-                let message = "this is no name of an argument";
-                return Err(SyntaxError::new(member.key_span, message));
-            }
-            self.at(member.key_span, |this| {
-                this.push(key);
-                Ok(())
-            })?;
+            self.name(member)?;
             self.push(" = ");
             self.argument(member, kind)?;
             self.push("\n");
         }
         Ok(())
+    }
+
+    /// Writes the name of an argument.
+    fn name(&mut self, member: &Member<'_>) -> Result<(), SyntaxError> {
+        let mut characters = member.key.bytes();
+        let is_start = characters
+            .next()
+            .is_some_and(|it| it.is_ascii_alphabetic() || it == b'_');
+        let is_rest = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'-';
+        if !is_start || !characters.all(is_rest) {
+            let message = "this is no name of an argument";
+            return Err(SyntaxError::new(member.key_span, message));
+        }
+        self.at(member.key_span, |this| {
+            this.push(&member.key);
+            Ok(())
+        })
     }
 
     fn argument(&mut self, member: &Member<'_>, kind: &str) -> Result<(), SyntaxError> {

@@ -18,8 +18,10 @@ mod files;
 mod function;
 mod instance;
 mod json_syntax;
+mod mention;
 mod module;
 mod operator;
+mod override_file;
 mod template;
 mod traversal;
 mod value;
@@ -35,10 +37,11 @@ pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
     files::{Files, Texts, join, plain, relative, split},
-    module::{check, is_json, is_override, is_source, variables},
+    module::{check, is_json, is_source, variables},
 };
 use super::{
     super::{text::Span, values::Values},
+    family::Mentions,
     table::Type,
 };
 use crate::diagnostic::{Message, Severity};
@@ -79,6 +82,8 @@ pub(super) struct Outcome {
     pub(super) names: BTreeSet<String>,
     /// The variables of the root without a value that arguments depend on.
     pub(super) not_given: BTreeSet<String>,
+    /// The task definitions that anything refers to, besides what runs tasks.
+    pub(super) mentions: Mentions,
     /// The names of the files that functions have read.
     read: BTreeSet<String>,
 }
@@ -192,6 +197,12 @@ impl Evaluator<'_> {
         let is_input = |name: &str| inputs.contains(name);
         let is_converted = |type_: &str| Type::named(type_).is_some();
         let mut resources = Vec::new();
+        for orphan in &self.modules.orphans {
+            let block = orphan.name.clone();
+            let place = self.modules.head(&orphan.declared);
+            self.say(place, Message::OverriddenBlockMissing { block });
+        }
+        self.read.extend(self.modules.read.iter().cloned());
         self.call_modules();
         self.make(&is_converted, &is_input, &mut resources);
         // Nothing is said of what is not converted.
@@ -238,6 +249,7 @@ impl Evaluator<'_> {
             findings.entry(name).or_default().push((span, message));
         }
         Outcome {
+            mentions: self.mentions(),
             resources,
             findings,
             opened: self.opened,

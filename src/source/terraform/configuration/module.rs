@@ -1,7 +1,7 @@
 //! The blocks of a module, which is all `*.tf` of a folder
 //! (<https://developer.hashicorp.com/terraform/language/files>), and of the modules that it calls.
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
 
 use hcl_edit::{
     Span as _,
@@ -15,6 +15,7 @@ use super::{
     described::{Described, description_at},
     files::{Files, join, split},
     json_syntax::{self, Positions},
+    override_file::Orphan,
     value::Place,
 };
 
@@ -26,9 +27,24 @@ const MOST_FILES: usize = 2_000;
 pub(super) struct Declared {
     pub(super) file: usize,
     pub(super) block: Block,
+    /// The files that its arguments and blocks are in which override files have, by their names.
+    pub(super) overridden: BTreeMap<String, usize>,
 }
 
 impl Declared {
+    pub(super) const fn new(file: usize, block: Block) -> Self {
+        Self {
+            file,
+            block,
+            overridden: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the number of the file that has an argument, or the blocks of a name.
+    pub(super) fn file_of(&self, name: &str) -> usize {
+        self.overridden.get(name).copied().unwrap_or(self.file)
+    }
+
     /// Returns one of its arguments.
     pub(super) fn argument(&self, name: &str) -> Option<&Expression> {
         let attribute = self.block.body.get_attribute(name)?;
@@ -72,6 +88,27 @@ pub(super) struct Call {
     pub(super) declared: Declared,
 }
 
+impl Call {
+    /// Returns a call in the module of a folder.
+    pub(super) fn new(folder: &str, name: String, declared: Declared) -> Self {
+        let text = |name| declared.argument(name).and_then(Expression::as_str);
+        let source = text("source").map_or_else(String::new, str::to_owned);
+        let is_local = source.starts_with("./") || source.starts_with("../");
+        let described = Described::of(&source, text("version")).filter(|_| !is_local);
+        let path = match described {
+            Some(it) => Some(it.description.path.to_owned()),
+            None => is_local.then(|| join(folder, &source)).flatten(),
+        };
+        Self {
+            name,
+            source,
+            path,
+            described,
+            declared,
+        }
+    }
+}
+
 /// A module.
 #[derive(Debug, Default)]
 pub(super) struct Module {
@@ -94,7 +131,7 @@ impl Module {
             Structure::Attribute(_) => None,
         });
         for block in blocks {
-            let declared = Declared { file, block };
+            let declared = Declared::new(file, block);
             let label = |index| declared.label(index).map(str::to_owned);
             match (declared.block.ident.as_str(), label(0), label(1)) {
                 ("variable", Some(name), _) => {
@@ -120,22 +157,7 @@ impl Module {
                     declared,
                 }),
                 ("module", Some(name), _) => {
-                    let source = declared.argument("source").and_then(Expression::as_str);
-                    let source = source.map_or_else(String::new, str::to_owned);
-                    let is_local = source.starts_with("./") || source.starts_with("../");
-                    let version = declared.argument("version").and_then(Expression::as_str);
-                    let described = Described::of(&source, version).filter(|_| !is_local);
-                    let path = match described {
-                        Some(it) => Some(it.description.path.to_owned()),
-                        None => is_local.then(|| join(&self.path, &source)).flatten(),
-                    };
-                    self.calls.push(Call {
-                        name,
-                        source,
-                        path,
-                        described,
-                        declared,
-                    });
+                    self.calls.push(Call::new(&self.path, name, declared));
                 }
                 _ => {}
             }
@@ -161,6 +183,10 @@ pub(super) struct Modules {
     pub(super) given: BTreeMap<String, (usize, Attribute)>,
     /// What Terraform reads besides and is not read here, with the reason.
     pub(super) unread: Vec<(String, String)>,
+    /// The blocks of override files that override nothing.
+    pub(super) orphans: Vec<Orphan>,
+    /// The names of the files in JSON that have values of variables.
+    pub(super) read: Vec<String>,
     /// The sources that cannot be read, by their paths, with the reason.
     pub(super) broken: Vec<(String, String)>,
 }
@@ -188,13 +214,15 @@ impl Modules {
             let name = name.strip_suffix(".json").unwrap_or(name);
             name == "terraform.tfvars" || name.ends_with(".auto.tfvars")
         });
-        // The first counts less than the others.
-        names.sort_by_key(|name| name != "terraform.tfvars");
+        // The first count less than the others.
+        names.sort_by_key(|name| match &**name {
+            "terraform.tfvars" => 0,
+            "terraform.tfvars.json" => 1,
+            _ => 2,
+        });
         for name in names {
-            if Path::new(&name).extension().is_some_and(|it| it == "json") {
-                let why = "it is JSON: give it with --parameters-file";
-                modules.unread.push((name, why.to_owned()));
-            } else if let Some((file, body)) = modules.parse(folder, &name, files) {
+            if let Some((file, body)) = modules.parse(folder, &name, files) {
+                modules.read.extend(modules.files.get(file).cloned());
                 let given = body.into_iter().filter_map(|it| it.into_attribute().ok());
                 let named = given.map(|it| (it.key.as_str().to_owned(), (file, it)));
                 modules.given.extend(named);
@@ -219,14 +247,18 @@ impl Modules {
             // No file has this name.
             self.files.push(folder.to_owned());
         }
-        for name in files.names(folder) {
-            if is_override(&name) {
-                let why = "it overrides parts of other blocks: write them there";
-                self.unread.push((name, why.to_owned()));
-            } else if is_source(&name)
-                && let Some((file, body)) = self.parse(folder, &name, files)
-            {
+        let names = files.names(folder).into_iter();
+        let (overriding, own): (Vec<String>, Vec<String>) = names
+            .filter(|name| is_source(name))
+            .partition(|name| is_override(name));
+        for name in own {
+            if let Some((file, body)) = self.parse(folder, &name, files) {
                 module.add(file, body);
+            }
+        }
+        for name in overriding {
+            if let Some((file, body)) = self.parse(folder, &name, files) {
+                self.orphans.extend(module.merge(file, body));
             }
         }
         self.by_path.insert(folder.to_owned(), self.all.len());
@@ -255,9 +287,14 @@ impl Modules {
     fn parsed(&mut self, path: &str, files: &dyn Files) -> Result<(usize, Body), String> {
         let source = files.text(path)?;
         let number = self.files.len();
-        let body = if is_json(path) {
-            let (body, positions) =
-                json_syntax::body(source.text()).map_err(|error| error.message)?;
+        let is_values = path.ends_with(".tfvars.json");
+        let body = if is_values || is_json(path) {
+            let read = if is_values {
+                json_syntax::values
+            } else {
+                json_syntax::body
+            };
+            let (body, positions) = read(source.text()).map_err(|error| error.message)?;
             self.positions.insert(number, positions);
             body
         } else {
@@ -318,7 +355,7 @@ pub(in crate::source) fn is_json(name: &str) -> bool {
 
 /// Whether a file overrides parts of other files
 /// (<https://developer.hashicorp.com/terraform/language/files/override>).
-pub(in crate::source) fn is_override(name: &str) -> bool {
+fn is_override(name: &str) -> bool {
     let (_, name) = split(name);
     let name = name.strip_suffix(".json").unwrap_or(name);
     name == "override.tf" || name.ends_with("_override.tf")

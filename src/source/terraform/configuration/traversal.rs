@@ -243,6 +243,13 @@ impl Evaluator<'_> {
                 None => Err(Failure::new("the key of an element is a number")),
             },
             Kind::Object(_) | Kind::Instance(_) => match key.scalar() {
+                // What the placeholders in the name stand for may be the name of a member.
+                Some(name)
+                    if self.addresses(key).is_some()
+                        && value.members().is_none_or(|it| !it.contains_key(&name)) =>
+                {
+                    Ok(self.open(&[key], here))
+                }
                 Some(name) => self.attribute(value, &name, here),
                 None if self.addresses(key).is_some() => Ok(self.open(&[key], here)),
                 None => Err(Failure::new("the key of a member is a string")),

@@ -23,7 +23,6 @@ impl Evaluator<'_> {
         let found = self.module(module).and_then(|it| it.variables.get(name));
         let declared = found.ok_or_else(|| Failure::new(format!("there is no variable {name}")))?;
         let here = self.head(module, declared);
-        let context = self.context(module, declared.file, ONCE);
         self.names.insert(address.clone());
         let given = match self.given(&address) {
             Some(given) => Some(Self::parsed(given, declared, here)),
@@ -34,6 +33,7 @@ impl Evaluator<'_> {
         // A description takes null for a value only where it says so.
         let nullable = declared.argument("nullable").and_then(Expression::as_bool);
         let is_nullable = nullable.unwrap_or(!is_described);
+        let context = self.context(module, declared.file_of("default"), ONCE);
         let value = match (given, declared.argument("default")) {
             (Some(value), Some(default)) if value.is_null() && module != 0 && !is_nullable => {
                 self.expression(default, &context)?
@@ -43,6 +43,7 @@ impl Evaluator<'_> {
             (None, None) if is_described => Val::new(Kind::Null, here),
             (None, None) => return Ok(Val::of_address(address, None, here)),
         };
+        let context = self.context(module, declared.file_of("type"), ONCE);
         let value = match declared.argument("type") {
             Some(type_) => self.of_type(value, type_, &context)?,
             None => value,
@@ -69,7 +70,7 @@ impl Evaluator<'_> {
         let Some((file, attribute)) = modules.given.get(name) else {
             return Ok(None);
         };
-        let context = Context::of(0, *file, ONCE);
+        let context = self.context(0, *file, ONCE);
         self.expression(&attribute.value, &context).map(Some)
     }
 

@@ -2,6 +2,7 @@
 //! folder that was given are read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use regex::RegexBuilder;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -12,6 +13,12 @@ use super::{
     },
     Arguments,
 };
+
+/// The most files and folders that are searched.
+const MOST_FILES: usize = 20_000;
+
+/// The most bytes of a pattern that is compiled.
+const LARGEST_PATTERN: usize = 1 << 20;
 
 impl Evaluator<'_> {
     pub(super) fn file_function(
@@ -53,6 +60,16 @@ impl Evaluator<'_> {
                     ..failure
                 })?
             }
+            "fileset" => self.file_set(arguments)?,
+            "abspath" => {
+                let path = arguments.text(0)?;
+                let root = self.module(0).map_or("", |it| &*it.path);
+                let inside = join(root, &path).and_then(|it| self.files.absolute(&it));
+                match inside {
+                    Some(path) => arguments.made_text(path),
+                    None => self.open(&[arguments.get(0)?], here),
+                }
+            }
             "templatestring" => {
                 let text = arguments.text(0)?;
                 self.rendered_text(&text, arguments.all().get(1), here)?
@@ -62,13 +79,31 @@ impl Evaluator<'_> {
         Ok(Some(value))
     }
 
+    /// Returns the files of a folder whose paths fit a pattern
+    /// (<https://developer.hashicorp.com/terraform/language/functions/fileset>).
+    fn file_set(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {
+        let (path, pattern) = (arguments.text(0)?, arguments.text(1)?);
+        let root = self.module(0).map_or("", |it| &*it.path);
+        let Some(folder) = join(root, &path) else {
+            return Err(not_inside(&path));
+        };
+        let is_wrong = |_| arguments.wrong(1, "a pattern of paths");
+        let pattern = RegexBuilder::new(&expression_of(&pattern))
+            .size_limit(LARGEST_PATTERN)
+            .build()
+            .map_err(is_wrong)?;
+        let found = self.files.below(&folder, MOST_FILES);
+        let found: Vec<String> = found.into_iter().filter(|it| pattern.is_match(it)).collect();
+        self.spend(found.len(), found.iter().map(String::len).sum())?;
+        let found = found.into_iter().map(|it| arguments.made_text(it));
+        Val::of_list(found.collect(), arguments.here)
+    }
+
     /// Returns the text of a file, whose path is relative to the folder of the configuration.
     fn file(&mut self, path: &str) -> Result<String, Failure> {
         let root = self.module(0).map_or("", |it| &*it.path);
         let Some(inside) = join(root, path) else {
-            return Err(Failure::new(format!(
-                "{path} is neither below the folder that is given nor in its Git work tree, so it is not read"
-            )));
+            return Err(not_inside(path));
         };
         let text = self.files.text(&inside);
         let text = text.map_err(|why| Failure::new(format!("{path} cannot be read: {why}")))?;
@@ -76,4 +111,51 @@ impl Evaluator<'_> {
         self.read.insert(text.name().to_owned());
         Ok(text.text().to_owned())
     }
+}
+
+fn not_inside(path: &str) -> Failure {
+    Failure::new(format!(
+        "{path} is neither below the folder that is given nor in its Git work tree, so it is not read"
+    ))
+}
+
+/// Returns the regular expression of a pattern: `**` is any number of folders, `*` any characters of one name, `?` one of
+/// them, `{a,b}` one of several.
+fn expression_of(pattern: &str) -> String {
+    let mut expression = "^".to_owned();
+    let mut depth = 0_usize;
+    let mut rest = pattern;
+    while let Some(c) = rest.chars().next() {
+        let (mark, length) = match c {
+            _ if rest.starts_with("**/") => ("(?:[^/]+/)*", 3),
+            _ if rest.starts_with("**") => (".*", 2),
+            '*' => ("[^/]*", 1),
+            '?' => ("[^/]", 1),
+            '{' => {
+                depth += 1;
+                ("(?:", 1)
+            }
+            '}' if depth > 0 => {
+                depth -= 1;
+                (")", 1)
+            }
+            ',' if depth > 0 => ("|", 1),
+            '[' | ']' => ("", 0),
+            _ => {
+                expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+                continue;
+            }
+        };
+        if length == 0 {
+            // A class of characters is written the same.
+            expression.push(c);
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        }
+        expression.push_str(mark);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    expression.push('$');
+    expression
 }

@@ -68,7 +68,6 @@ const TAKE_UNKNOWN: &[&str] = &[
 
 /// Functions whose values depend on more than their arguments, or on what this reader leaves to Terraform.
 const NOT_KNOWN: &[&str] = &[
-    "abspath",
     "base64gzip",
     "bcrypt",
     "cidrcontains",
@@ -78,7 +77,6 @@ const NOT_KNOWN: &[&str] = &[
     "cidrsubnets",
     "filebase64sha512",
     "filemd5",
-    "fileset",
     "filesha1",
     "filesha512",
     "formatdate",
