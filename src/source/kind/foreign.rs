@@ -233,7 +233,7 @@ pub(in crate::source) fn is_foreign(root: &Node<'_>) -> bool {
     if let Some(is_foreign) = of_kubernetes(root) {
         return is_foreign;
     }
-    if is_configuration(root) || is_pipeline(root) {
+    if is_configuration(root) || is_pipeline(root) || is_policy(root) {
         return true;
     }
     if is_response(root) || is_container_alone(root) {
@@ -350,6 +350,22 @@ fn is_configuration(root: &Node<'_>) -> bool {
         || (root.get("version").is_some() && (list("Resources") || list("resources")))
 }
 
+/// Whether this is a policy of IAM, which may name actions and resources of ECS, or one that protects data in logs
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html>).
+fn is_policy(root: &Node<'_>) -> bool {
+    const MEMBERS: &[&str] = &[
+        "Configuration",
+        "Description",
+        "Id",
+        "Name",
+        "Statement",
+        "Version",
+    ];
+    let members = root.members().unwrap_or_default();
+    root.get("Statement").is_some() && members.iter().all(|it| MEMBERS.contains(&&*it.key))
+}
+
 /// Whether this is the response to a describe call, which may be empty.
 fn is_response(root: &Node<'_>) -> bool {
     let mut lists = LISTS.iter().map(|(member, _)| *member).chain(["failures"]);
@@ -402,6 +418,7 @@ mod tests {
             r#"{"services": {"db": {"healthcheck": {"test": "x"}, "depends_on": [], "volumes_from": []}}}"#,
             r#"{"service": "shop-api", "provider": {"name": "aws"}, "functions": {}}"#,
             r#"["a", {"b": 1}]"#,
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecs:RunTask", "Resource": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web"}]}"#,
             "{}",
         ];
         let ecs = [
@@ -429,6 +446,7 @@ mod tests {
             r#"{"version": 4, "terraform_version": "1.9.0", "resources": [{"type": "aws_ecs_service"}]}"#,
             r#"{"region": "eu-west-1", "name": "web", "task_definition": "web:1", "desired_count": 2}"#,
             r#"{"name": "web", "image": "nginx"}"#,
+            r#"{"Statement": [], "taskDefinition": "web"}"#,
             r#"{"services": [], "failures": [{"arn": "web", "reason": "MISSING"}]}"#,
         ];
         let all = foreign.map(|text| (text, true)).into_iter();

@@ -22,11 +22,18 @@ const DEEPEST: usize = 32;
 
 /// Where resources name the task definition that they run.
 const RUNNERS: &[(&str, &[&str])] = &[
-    ("aws_cloudwatch_event_target", &["ecs_target", "task_definition_arn"]),
+    (
+        "aws_cloudwatch_event_target",
+        &["ecs_target", "task_definition_arn"],
+    ),
     ("aws_ecs_service", &["task_definition"]),
     (
         "aws_pipes_pipe",
-        &["target_parameters", "ecs_task_parameters", "task_definition_arn"],
+        &[
+            "target_parameters",
+            "ecs_task_parameters",
+            "task_definition_arn",
+        ],
     ),
     (
         "aws_scheduler_schedule",

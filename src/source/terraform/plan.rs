@@ -7,9 +7,7 @@ use std::{
 };
 
 use super::{
-    super::{
-        expand::Expanded, family::Revisions, text::Span, tree::Node, values::Values,
-    },
+    super::{expand::Expanded, family::Revisions, text::Span, tree::Node, values::Values},
     Document,
     address::placeholder_name,
     attribute::Attribute,

@@ -63,6 +63,11 @@ impl Evaluator<'_> {
         let values = self.values;
         if of.of == Of::Data {
             self.read_family(of, type_);
+            if (type_, name) == ("aws_default_tags", "tags")
+                && let Some(tags) = self.default_tags(of)
+            {
+                return tags;
+            }
             let known = match (type_, name) {
                 ("aws_caller_identity", "account_id" | "id") => values.account_id(),
                 ("aws_region", "name" | "id" | "region") => values.region(),
@@ -244,6 +249,11 @@ impl Evaluator<'_> {
         })?;
         let nothing = Val::new(Kind::Null, here);
         let variables = variables.unwrap_or(&nothing);
+        // Old configurations write a block.
+        let variables = match variables.elements() {
+            Some([only]) => only,
+            _ => variables,
+        };
         if let Kind::Unknown(_) = variables.kind {
             return Ok(self.open(&[variables], here));
         }

@@ -39,20 +39,27 @@ impl<'m> Evaluator<'m> {
             return Ok(None);
         };
         let context = self.context(outer, call.declared.file_of(name), &turn);
-        let is_own = name != VERSION || call.described.is_none() || self.is_description(outer);
-        if is_own && let Some(argument) = call.declared.argument(name) {
+        let Some(described) = call.described else {
+            let argument = call.declared.argument(name);
+            return argument.map(|it| self.expression(it, &context)).transpose();
+        };
+        let others = if name == VERSION {
+            BTreeSet::new()
+        } else {
+            self.not_in_version(module)?
+        };
+        let is_own = name != VERSION || self.is_description(outer);
+        let is_taken = |name: &str| is_own && !others.contains(name);
+        if let Some(argument) = call.declared.argument(name).filter(|_| is_taken(name)) {
             return self.expression(argument, &context).map(Some);
         }
-        let Some(described) = call.described else {
-            return Ok(None);
-        };
         if name == VERSION {
             let major = usize::try_from(described.major).unwrap_or_default();
             let major = Kind::Number(number_of(major));
             return Ok(Some(Val::new(major, Place::NOWHERE)));
         }
         let camel = camel_case(name);
-        if let Some(argument) = call.declared.argument(&camel) {
+        if let Some(argument) = call.declared.argument(&camel).filter(|_| is_taken(&camel)) {
             return self.expression(argument, &context).map(Some);
         }
         let Some(all) = self.all_inputs(outer, call, &context)? else {
@@ -60,7 +67,8 @@ impl<'m> Evaluator<'m> {
         };
         match all.members() {
             Some(members) => {
-                let member = members.get(name).or_else(|| members.get(&camel));
+                let names = [name, &camel].into_iter().filter(|name| is_taken(name));
+                let member = names.filter_map(|name| members.get(name)).next();
                 Ok(member.map(|it| it.value.clone()))
             }
             None if all.is_null() => Ok(None),
@@ -79,6 +87,18 @@ impl<'m> Evaluator<'m> {
             Some(all) if self.is_description(outer) => self.expression(all, context).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// Returns the inputs of a description that the version does not have which it is read as.
+    fn not_in_version(&mut self, module: usize) -> Result<BTreeSet<String>, Failure> {
+        let mut names = BTreeSet::new();
+        let called = self.module(module);
+        if called.is_some_and(|it| it.locals.contains_key(NOT_IN_VERSION)) {
+            let list = self.local(module, NOT_IN_VERSION)?;
+            let list = list.elements().unwrap_or_default().iter();
+            names.extend(list.filter_map(Val::text).map(str::to_owned));
+        }
+        Ok(names)
     }
 
     /// Whether an instance of a module is a description, which may give another one what no user can.
@@ -139,12 +159,7 @@ impl<'m> Evaluator<'m> {
         let Some(called) = self.module(module) else {
             return Ok(unread);
         };
-        let mut of_other_versions = BTreeSet::new();
-        if called.locals.contains_key(NOT_IN_VERSION) {
-            let names = self.local(module, NOT_IN_VERSION)?;
-            let names = names.elements().unwrap_or_default().iter();
-            of_other_versions.extend(names.filter_map(Val::text).map(str::to_owned));
-        }
+        let mut of_other_versions = self.not_in_version(module)?;
         if !self.is_description(outer) {
             of_other_versions.insert(VERSION.to_owned());
         }

@@ -151,7 +151,9 @@ impl Evaluator<'_> {
         let arguments: Vec<&Val> = arguments.iter().collect();
         let namespace = call.name.namespace.iter().map(|it| it.as_str());
         let names: Vec<&str> = namespace.chain([call.name.name.as_str()]).collect();
-        let mut addresses = self.addresses(&self.open(&arguments, here)).unwrap_or_default();
+        let mut addresses = self
+            .addresses(&self.open(&arguments, here))
+            .unwrap_or_default();
         if addresses.is_empty() {
             addresses.push(format!("{}()", names.join("::")));
         }

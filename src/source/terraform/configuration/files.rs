@@ -51,13 +51,38 @@ impl Files for Texts {
             }
         });
         let is_seen = |path: &&str| path.split('/').all(|step| !step.starts_with('.'));
-        inside.filter(is_seen).take(most).map(str::to_owned).collect()
+        inside
+            .filter(is_seen)
+            .take(most)
+            .map(str::to_owned)
+            .collect()
     }
 
     fn text(&self, path: &str) -> Result<SourceText, String> {
         let text = self.0.get(path).cloned();
         text.ok_or_else(|| "there is no such file".to_owned())
     }
+}
+
+/// Whether a file has the blocks of a module.
+pub(in crate::source) fn is_source(name: &str) -> bool {
+    let (_, name) = split(name);
+    let native = name.strip_suffix(".json").unwrap_or(name);
+    let stem = native.strip_suffix(".tf");
+    stem.is_some_and(|stem| !stem.is_empty())
+}
+
+/// Whether a file of a configuration is in JSON.
+pub(in crate::source) fn is_json(name: &str) -> bool {
+    name.ends_with(".tf.json")
+}
+
+/// Whether a file overrides parts of other files
+/// (<https://developer.hashicorp.com/terraform/language/files/override>).
+pub(super) fn is_override(name: &str) -> bool {
+    let (_, name) = split(name);
+    let name = name.strip_suffix(".json").unwrap_or(name);
+    name == "override.tf" || name.ends_with("_override.tf")
 }
 
 /// Returns the folder of a path and the name in it.

@@ -6,10 +6,13 @@ use hcl_edit::{
     structure::Body,
 };
 
-use super::super::super::{
-    json::JsonDocuments,
-    text::Span,
-    tree::{Member, Node, SyntaxError, Value},
+use super::{
+    super::super::{
+        json::JsonDocuments,
+        text::Span,
+        tree::{Member, Node, SyntaxError, Value},
+    },
+    interpolation::expression_in,
 };
 
 /// The blocks of a file, and how many labels each has.
@@ -18,6 +21,7 @@ const BLOCKS: &[(&str, usize)] = &[
     ("locals", 0),
     ("module", 1),
     ("output", 1),
+    ("provider", 1),
     ("resource", 2),
     ("variable", 1),
 ];
@@ -352,38 +356,6 @@ impl Writer {
         }
         self.push("\"");
     }
-}
-
-/// Returns the length of the expression that a text begins with, with its marks.
-fn expression_in(text: &str) -> usize {
-    // What is open: braces and quotes.
-    let mut open: Vec<char> = Vec::new();
-    let mut characters = text.char_indices().peekable();
-    while let Some((at, c)) = characters.next() {
-        let is_text = open.last() == Some(&'"');
-        match c {
-            '\\' if is_text => {
-                characters.next();
-            }
-            '$' | '%' if is_text && characters.peek().is_some_and(|(_, next)| *next == '{') => {
-                characters.next();
-                open.push('{');
-            }
-            '"' if is_text => {
-                open.pop();
-            }
-            '"' => open.push('"'),
-            '{' if !is_text => open.push('{'),
-            '}' if !is_text => {
-                open.pop();
-                if open.is_empty() {
-                    return at + 1;
-                }
-            }
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 /// Returns the elements of a list, or the only one.

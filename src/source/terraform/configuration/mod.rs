@@ -17,11 +17,14 @@ mod expression;
 mod files;
 mod function;
 mod instance;
+mod interpolation;
 mod json_syntax;
 mod mention;
 mod module;
+mod named_file;
 mod operator;
 mod override_file;
+mod provider;
 mod template;
 mod traversal;
 mod value;
@@ -36,8 +39,8 @@ use std::{
 pub(super) use self::emit::opened_in;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
-    files::{Files, Texts, join, plain, relative, split},
-    module::{check, is_json, is_source, variables},
+    files::{Files, Texts, is_json, is_source, join, plain, relative, split},
+    module::{check, variables},
 };
 use super::{
     super::{text::Span, values::Values},
@@ -192,23 +195,33 @@ impl Evaluator<'_> {
             .collect()
     }
 
-    /// Evaluates all resources.
-    fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
-        let is_input = |name: &str| inputs.contains(name);
-        let is_converted = |type_: &str| Type::named(type_).is_some();
-        let mut resources = Vec::new();
+    /// Takes what is known before anything is evaluated.
+    fn prepare(&mut self) {
         for orphan in &self.modules.orphans {
             let block = orphan.name.clone();
             let place = self.modules.head(&orphan.declared);
             self.say(place, Message::OverriddenBlockMissing { block });
         }
         self.read.extend(self.modules.read.iter().cloned());
+        // A value that nothing converted depends on is no mistake.
+        let declared = self.module(0).map(|it| it.variables.keys());
+        let declared = declared.into_iter().flatten();
+        self.names.extend(declared.cloned());
+    }
+
+    /// Evaluates all resources.
+    fn outcome(mut self, inputs: &BTreeSet<String>) -> Outcome {
+        let is_input = |name: &str| inputs.contains(name);
+        let is_converted = |type_: &str| Type::named(type_).is_some();
+        let mut resources = Vec::new();
+        self.prepare();
         self.call_modules();
         self.make(&is_converted, &is_input, &mut resources);
         // Nothing is said of what is not converted.
         let said = self.findings.len();
         let not_given = self.not_given.clone();
         self.make(&|type_| !is_converted(type_), &is_input, &mut resources);
+        self.read_named_files();
         self.findings.truncate(said);
         let unread: Vec<String> = std::mem::take(&mut self.unread_modules)
             .into_iter()

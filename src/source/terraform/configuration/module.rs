@@ -13,9 +13,10 @@ use hcl_edit::{
 use super::{
     super::super::{text::Span, tree::SyntaxError},
     described::{Described, description_at},
-    files::{Files, join, split},
+    files::{Files, is_json, is_override, is_source, join},
     json_syntax::{self, Positions},
     override_file::Orphan,
+    provider::AWS,
     value::Place,
 };
 
@@ -121,6 +122,8 @@ pub(super) struct Module {
     pub(super) resources: Vec<Typed>,
     pub(super) data: Vec<Typed>,
     pub(super) calls: Vec<Call>,
+    /// The providers of AWS.
+    pub(super) providers: Vec<Declared>,
 }
 
 impl Module {
@@ -156,6 +159,7 @@ impl Module {
                     name,
                     declared,
                 }),
+                ("provider", Some(name), _) if name == AWS => self.providers.push(declared),
                 ("module", Some(name), _) => {
                     self.calls.push(Call::new(&self.path, name, declared));
                 }
@@ -338,27 +342,6 @@ impl Modules {
     pub(super) fn called(&self) -> impl Iterator<Item = &str> {
         self.all.iter().skip(1).map(|module| &*module.path)
     }
-}
-
-/// Whether a file has the blocks of a module.
-pub(in crate::source) fn is_source(name: &str) -> bool {
-    let (_, name) = split(name);
-    let native = name.strip_suffix(".json").unwrap_or(name);
-    let stem = native.strip_suffix(".tf");
-    stem.is_some_and(|stem| !stem.is_empty())
-}
-
-/// Whether a file of a configuration is in JSON.
-pub(in crate::source) fn is_json(name: &str) -> bool {
-    name.ends_with(".tf.json")
-}
-
-/// Whether a file overrides parts of other files
-/// (<https://developer.hashicorp.com/terraform/language/files/override>).
-fn is_override(name: &str) -> bool {
-    let (_, name) = split(name);
-    let name = name.strip_suffix(".json").unwrap_or(name);
-    name == "override.tf" || name.ends_with("_override.tf")
 }
 
 /// Checks the syntax of a text.

@@ -81,7 +81,8 @@ impl Module {
                 } = self.calls.remove(index);
                 declared.merge(file, block.body);
                 // The source may be another one.
-                self.calls.insert(index, Call::new(&self.path, name, declared));
+                self.calls
+                    .insert(index, Call::new(&self.path, name, declared));
                 return None;
             }
             // What providers and backends have is not read.
@@ -105,7 +106,9 @@ fn orphan(file: usize, block: Block) -> Orphan {
 }
 
 fn of_name<'m>(all: &'m mut [Typed], type_: &str, name: &str) -> Option<&'m mut Declared> {
-    let found = all.iter_mut().find(|it| it.type_ == type_ && it.name == name);
+    let found = all
+        .iter_mut()
+        .find(|it| it.type_ == type_ && it.name == name);
     found.map(|it| &mut it.declared)
 }
 

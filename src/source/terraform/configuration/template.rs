@@ -1,11 +1,16 @@
 //! Templates of texts (<https://developer.hashicorp.com/terraform/language/expressions/strings>).
 
-use hcl_edit::template::{Directive, Element, ForDirective, IfDirective};
+use std::sync::Arc;
+
+use hcl_edit::{
+    expr::{Expression, TraversalOperator},
+    template::{Directive, Element, ForDirective, IfDirective},
+};
 
 use super::{
     evaluator::{Context, Evaluator, Frame},
     expression::key_frame,
-    value::{Evaluated, Failure, Place, Val},
+    value::{Evaluated, Failure, Kind, Place, Unknown, Val},
 };
 
 /// What a template makes.
@@ -57,11 +62,75 @@ impl Evaluator<'_> {
         let mut made = Made::default();
         self.elements(&elements, false, &mut made, context)?;
         if !made.open.is_empty() {
+            if let Some(list) = self.list_in_json(&elements, here, context)? {
+                return Ok(list);
+            }
             let open: Vec<&Val> = made.open.iter().collect();
             return Ok(self.open(&open, here));
         }
         self.spend(1, made.text.len())?;
         Ok(Val::of_text(made.text, here))
+    }
+
+    /// Returns the list that a template puts together of texts in JSON: `[${a},${b}]`. So what is not known in one of
+    /// them is not all that is not known.
+    fn list_in_json(
+        &mut self,
+        elements: &[&Element],
+        here: Place,
+        context: &Context<'_>,
+    ) -> Result<Option<Val>, Failure> {
+        let (mut marks, mut list, mut texts) = (String::new(), Vec::new(), Vec::new());
+        for element in elements {
+            match element {
+                Element::Literal(text) => marks.push_str(text.value().trim()),
+                Element::Interpolation(it) => {
+                    let value = self.expression(&it.expr, context)?;
+                    let Some(json) = json_of(&value) else {
+                        return Ok(None);
+                    };
+                    marks.push('_');
+                    list.push(json.clone());
+                    texts.push(value);
+                }
+                Element::Directive(_) => return Ok(None),
+            }
+        }
+        let between = vec!["_"; list.len()].join(",");
+        if marks != format!("[{between}]") {
+            return Ok(None);
+        }
+        let texts: Vec<&Val> = texts.iter().collect();
+        let open = self.open(&texts, here);
+        let unknown = Unknown {
+            addresses: self.addresses(&open).unwrap_or_default(),
+            is_direct: false,
+            known: None,
+            json: Some(Val::of_list(list, here)?),
+        };
+        Ok(Some(Val::new(Kind::Unknown(Arc::new(unknown)), here)))
+    }
+
+    /// Returns what stands for a local value or an output that is computed of what is not known: the value that is given
+    /// for it, or a placeholder of its name.
+    fn by_name(&mut self, expression: &Expression, context: &Context<'_>) -> Option<String> {
+        let Expression::Traversal(it) = expression else {
+            return None;
+        };
+        let (Expression::Variable(root), Some(_)) = (&it.expr, context.file) else {
+            return None;
+        };
+        if !matches!(root.as_str(), "local" | "module") || context.find(root.as_str()).is_some() {
+            return None;
+        }
+        let steps = it.operators.iter().map(|step| match step.value() {
+            TraversalOperator::GetAttr(name) => Some(name.as_str()),
+            _ => None,
+        });
+        let steps = steps.collect::<Option<Vec<_>>>()?.join(".");
+        let address = format!("{}{}.{steps}", self.prefix(context.module), root.as_str());
+        let own = self.unknown_at(address, Place::NOWHERE);
+        self.text_of(&own)
     }
 
     /// Adds the elements of a template, or of a directive whose end removes the spaces before it.
@@ -87,7 +156,16 @@ impl Evaluator<'_> {
                             self.spend(0, text.len())?;
                             made.text.push_str(&text);
                         }
-                        None if self.addresses(&value).is_some() => made.open.push(value),
+                        None if self.addresses(&value).is_some() => {
+                            let named = match json_of(&value) {
+                                None => self.by_name(&it.expr, context),
+                                Some(_) => None,
+                            };
+                            match named {
+                                Some(text) => made.text.push_str(&text),
+                                None => made.open.push(value),
+                            }
+                        }
                         None => {
                             let found = value.describe();
                             return Err(Failure::new(format!(
@@ -167,6 +245,15 @@ impl Evaluator<'_> {
         }
         made.strips = it.endfor_expr.strip.strip_end();
         Ok(())
+    }
+}
+
+/// Returns the value that a text is the JSON of.
+fn json_of(value: &Val) -> Option<&Val> {
+    match &value.kind {
+        Kind::Text(text) => text.json.as_ref(),
+        Kind::Unknown(unknown) => unknown.json.as_ref(),
+        _ => None,
     }
 }
 

@@ -25,7 +25,7 @@ impl Evaluator<'_> {
         let here = self.head(module, declared);
         self.names.insert(address.clone());
         let given = match self.given(&address) {
-            Some(given) => Some(Self::parsed(given, declared, here)),
+            Some(given) => Some(self.parsed(given, declared, here)),
             None if module == 0 => self.given_at_start(name, declared, here)?,
             None => self.given_by_call(module, name)?,
         };
@@ -64,7 +64,7 @@ impl Evaluator<'_> {
     ) -> Result<Option<Val>, Failure> {
         self.names.insert(name.to_owned());
         if let Some(given) = self.values.parameters.get(name) {
-            return Ok(Some(Self::parsed(given, declared, here)));
+            return Ok(Some(self.parsed(given, declared, here)));
         }
         let modules = self.modules;
         let Some((file, attribute)) = modules.given.get(name) else {
@@ -74,17 +74,31 @@ impl Evaluator<'_> {
         self.expression(&attribute.value, &context).map(Some)
     }
 
-    /// Returns a text of the command line as a value: a list or an object is an expression.
-    fn parsed(text: &str, declared: &Declared, here: Place) -> Val {
-        let type_ = declared.argument("type");
-        let is_text =
-            matches!(type_, Some(Expression::Variable(name)) if name.as_str() == "string");
-        if !is_text
-            && text.trim_start().starts_with(['[', '{'])
-            && let Ok(expression) = parse_expr(text.trim())
-            && let Some(value) = constant(&expression, here)
-        {
-            return value;
+    /// Returns a text of the command line or a file as a value: a list or an object is an expression, and so may be a
+    /// number. It refers to nothing.
+    fn parsed(&mut self, text: &str, declared: &Declared, here: Place) -> Val {
+        let type_ = match declared.argument("type") {
+            Some(Expression::Variable(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let is_expression = match type_ {
+            Some("string") => false,
+            Some("number") => text.trim().parse::<f64>().is_err(),
+            _ => text.trim_start().starts_with(['[', '{']),
+        };
+        if is_expression && let Ok(expression) = parse_expr(text.trim()) {
+            let context = Context {
+                module: 0,
+                file: None,
+                anchor: Some(here),
+                positions: None,
+                frame: None,
+                variables: None,
+                turn: ONCE,
+            };
+            if let Ok(value) = self.expression(&expression, &context) {
+                return value;
+            }
         }
         Val::of_text(text, here)
     }
@@ -184,33 +198,6 @@ impl Evaluator<'_> {
             }
             None => Ok(Val::new(Kind::Null, place)),
         }
-    }
-}
-
-/// Returns the value of an expression that refers to nothing. The parser limits its depth.
-fn constant(expression: &Expression, here: Place) -> Option<Val> {
-    match expression {
-        Expression::Null(_) => Some(Val::new(Kind::Null, here)),
-        Expression::Bool(value) => Some(Val::of_bool(*value.value(), here)),
-        Expression::Number(number) => {
-            let number = number.value().as_f64()?;
-            Some(Val::new(Kind::Number(number), here))
-        }
-        Expression::String(text) => Some(Val::of_text(text.value().as_str(), here)),
-        Expression::Array(array) => {
-            let elements = array.iter().map(|it| constant(it, here));
-            Val::of_list(elements.collect::<Option<_>>()?, here).ok()
-        }
-        Expression::Object(object) => {
-            let mut members = Members::new();
-            for (key, value) in object {
-                let name = name_of(key)?;
-                let value = constant(value.expr(), here)?;
-                members.insert(name.to_owned(), Member { key: here, value });
-            }
-            Val::of_members(members, here).ok()
-        }
-        _ => None,
     }
 }
 

@@ -26,6 +26,9 @@ impl Evaluator<'_> {
             "join" => self.joined(arguments)?,
             "range" => range(self, arguments)?,
             "zipmap" => self.zipped(arguments)?,
+            // Those of old versions.
+            "list" => Val::of_list(arguments.all().to_vec(), here)?,
+            "map" => self.mapped(arguments)?,
             "tostring" | "tonumber" | "tobool" | "tolist" | "tomap" | "sensitive"
             | "nonsensitive" => self.converted(arguments)?,
             "issensitive" => arguments.made_bool(false),
@@ -280,6 +283,23 @@ impl Evaluator<'_> {
             }
         }
         Ok(arguments.made_text(texts.join(&separator)))
+    }
+
+    /// Returns the map of names and values in turn.
+    fn mapped(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {
+        let mut members = Members::new();
+        for pair in arguments.all().chunks(2) {
+            let [key, value] = pair else {
+                return Err(Failure::new("map takes names and values in turn"));
+            };
+            let Some(name) = self.text_of(key) else {
+                return Ok(self.open(&[key], arguments.here));
+            };
+            self.spend(1, name.len())?;
+            let (key, value) = (key.place, value.clone());
+            members.insert(name, Member { key, value });
+        }
+        Val::of_members(members, arguments.here)
     }
 
     fn zipped(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {

@@ -93,7 +93,10 @@ impl Evaluator<'_> {
             .build()
             .map_err(is_wrong)?;
         let found = self.files.below(&folder, MOST_FILES);
-        let found: Vec<String> = found.into_iter().filter(|it| pattern.is_match(it)).collect();
+        let found: Vec<String> = found
+            .into_iter()
+            .filter(|it| pattern.is_match(it))
+            .collect();
         self.spend(found.len(), found.iter().map(String::len).sum())?;
         let found = found.into_iter().map(|it| arguments.made_text(it));
         Val::of_list(found.collect(), arguments.here)

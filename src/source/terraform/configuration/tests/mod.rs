@@ -1,6 +1,8 @@
 //! Tests of expressions, and of configurations as a whole.
 
 mod described;
+mod families;
+mod overridden;
 
 use std::fmt::Write as _;
 
@@ -43,6 +45,8 @@ variable "typed" {
 }
 locals {
   name = "shop"
+  more      = var.open + 1
+  a_in_json = jsonencode([local.more])
   list = ["b", "a", "b"]
   map  = { b = 2, a = 1 }
   one  = local.two
@@ -169,6 +173,7 @@ fn references_lead_to_values() {
         ("local.deep.list[5]", "!there is no element 5"),
         ("local.map[\"a\"]", "1"),
         ("local.map.c", "!there is no attribute c"),
+        ("local.map[\"${var.open}_c\"]", "?var.open"),
         ("aws_iam_role.app.name", "\"app-shop\""),
         (
             "aws_iam_role.app.arn",
@@ -233,6 +238,9 @@ fn loops_and_templates_make_values() {
         ("\"${var.open}/x\"", "\"${var.open}/x\""),
         ("\"$${literal}\"", "\"${literal}\""),
         ("\"n${var.open + 1}\"", "?var.open"),
+        // What is computed has the name of the local value that has it.
+        ("\"n${local.more}\"", "\"n${local.more}\""),
+        ("\"[${local.a_in_json}, ${jsonencode(1)}]\"", "?var.open"),
         ("\"%{ if true }a%{ else }b%{ endif }\"", "\"a\""),
         ("\"%{ for x in local.list }${x},%{ endfor }\"", "\"b,a,b,\""),
         ("\"a %{ if true ~} b %{~ endif } c\"", "\"a b c\""),
@@ -364,6 +372,12 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("try(local.map.z, local.name)", "\"shop\""),
     ("can(local.map.z)", "false"),
     ("zipmap([\"a\"], [1])", r#"{"a":1}"#),
+    ("list(1, var.open)", r#"[1,"${var.open}"]"#),
+    (
+        "map(\"a\", 1, \"b\", var.open)",
+        r#"{"a":1,"b":"${var.open}"}"#,
+    ),
+    ("map(\"a\")", "!map takes names and values in turn"),
     ("setunion([\"a\"], [\"b\", \"a\"])", r#"["a","b"]"#),
     ("setsubtract([\"a\", \"b\"], [\"a\"])", r#"["b"]"#),
     ("setproduct([\"a\", \"b\"], [1])", r#"[["a",1],["b",1]]"#),
@@ -381,16 +395,26 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("cidrsubnet(\"10.0.0.0/16\", 8, 1)", "?cidrsubnet()"),
     ("md5(\"a\")", "?md5()"),
     ("sha1(file(\"t.tpl\"))", "?sha1()"),
-    ("fileset(path.module, \"*.json\")", "?fileset()"),
+    ("fileset(path.module, \"*.{yaml,json}\")", r#"["x.yaml"]"#),
+    ("fileset(\".\", \"**\")", r#"["main.tf","t.tpl","x.yaml"]"#),
+    ("fileset(\"\", \"[tx].t?l\")", r#"["t.tpl"]"#),
+    ("fileset(\"\", \"**/*.tf\")", r#"["main.tf"]"#),
+    ("fileset(\"\", \"x+yaml\")", "[]"),
+    (
+        "fileset(\"..\", \"*\")",
+        "!.. is neither below the folder that is given nor in its Git work tree, so it is not read",
+    ),
+    (
+        "fileset(\"\", \"[\")",
+        "!fileset takes a pattern of paths, and not a string",
+    ),
     ("filemd5(\"t.tpl\")", "?filemd5()"),
     (
         "soundex(\"a\")",
         "!function soundex is not one of those that are evaluated",
     ),
-    (
-        "provider::x::y(1)",
-        "!function y is that of a provider, which is not there",
-    ),
+    ("provider::x::y(1)", "?provider::x::y()"),
+    ("provider::x::y(var.open)", "?var.open"),
     ("sum([1, 2])", "3"),
     ("alltrue([true, false])", "false"),
     ("anytrue([])", "false"),
@@ -570,15 +594,13 @@ fn a_configuration_of_several_files_is_one() {
 fn what_terraform_reads_besides_and_is_not_read_is_said() {
     let files = [
         ("main.tf", TASK),
-        ("override.tf", TASK),
         ("terraform.tfvars", "a = 1\nb = {\n"),
-        ("x.auto.tfvars.json", "{}"),
+        ("x.auto.tfvars.json", "[]"),
     ];
     let (_, said) = expanded(&files, &[], &[]);
     for expected in [
         "terraform.tfvars cannot be evaluated: line 2",
-        "x.auto.tfvars.json cannot be evaluated: it is JSON",
-        "override.tf cannot be evaluated: it overrides",
+        "x.auto.tfvars.json cannot be evaluated: an object is needed here, and not a list",
     ] {
         assert!(
             said.iter().any(|it| it.contains(expected)),
@@ -972,3 +994,104 @@ const WORDS: &[&str] = &[
     "null",
     "true",
 ];
+
+#[test]
+fn a_list_that_is_put_together_of_texts_in_json_keeps_its_parts() {
+    let text = "variable \"n\" {}\nlocals {\n  a = jsonencode({ name = \"a\", cpu = var.n + 1 })\n  b = jsonencode({ name = \"b\" })\n}\nresource \"aws_ecs_task_definition\" \"w\" {\n  family = \"w\"\n  container_definitions = \"[${local.a}, ${local.b}]\"\n}\n";
+    let (documents, _) = expanded(&[("main.tf", text)], &[], &[]);
+    let containers = "ContainerDefinitions:[{cpu:\"${aws_ecs_task_definition.w.container_definitions.0.cpu}\",name:\"a\"},{name:\"b\"}]";
+    assert!(documents[0].contains(containers), "{documents:?}");
+}
+
+#[test]
+fn default_tags_are_those_of_the_provider() {
+    let providers = "provider \"aws\" {\n  default_tags {\n    tags = { stage = \"dev\" }\n  }\n}\nprovider \"aws\" {\n  alias = \"west\"\n  default_tags {\n    tags = { stage = \"west\" }\n  }\n}\n";
+    let task = |provider: &str| {
+        format!(
+            "data \"aws_default_tags\" \"d\" {{\n  {provider}\n}}\nresource \"aws_ecs_service\" \"s\" {{\n  name = \"s-${{data.aws_default_tags.d.tags.stage}}\"\n  task_definition = \"t\"\n}}\n"
+        )
+    };
+    let named = |documents: &[String]| {
+        let (_, rest) = documents[0].split_once("ServiceName:\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    for (provider, expected) in [
+        ("", "s-dev"),
+        ("provider = aws.west", "s-west"),
+        ("provider = \"aws.west\"", "s-west"),
+        (
+            "provider = aws.other",
+            "s-${data.aws_default_tags.d.tags.stage}",
+        ),
+    ] {
+        let text = format!("{providers}{}", task(provider));
+        let (documents, _) = expanded(&[("main.tf", &text)], &[], &[]);
+        assert_eq!(named(&documents), expected, "{provider}");
+    }
+    for (handed, provider, expected) in [
+        ("", "", "s-dev"),
+        ("providers = { aws = aws.west }", "", "s-west"),
+        (
+            "providers = { aws.mine = aws.west }",
+            "provider = aws.mine",
+            "s-west",
+        ),
+        (
+            "providers = { aws = aws.west }",
+            "provider = aws.mine",
+            "s-${module.m.data.aws_default_tags.d.tags.stage}",
+        ),
+    ] {
+        let main = format!("{providers}module \"m\" {{\n  source = \"./m\"\n  {handed}\n}}\n");
+        let files = [("main.tf", &*main), ("m/main.tf", &*task(provider))];
+        let (documents, _) = expanded(&files, &[], &[]);
+        assert_eq!(named(&documents), expected, "{handed} {provider}");
+    }
+}
+
+#[test]
+fn values_that_are_given_may_be_computed_and_refer_to_nothing() {
+    let main = "variable \"n\" { type = number }\nvariable \"o\" {}\nvariable \"s\" { type = string }\nlocals {\n  x = 1\n}\nresource \"aws_ecs_service\" \"s\" {\n  name = \"${var.s}-${var.o.a[1]}\"\n  task_definition = \"t\"\n  desired_count = var.n\n}\n";
+    let (documents, said) = expanded(
+        &[("main.tf", main)],
+        &[
+            ("n", "60 * 2"),
+            ("o", "{ a = [-1, 2 * 3], b = 1 == 2 }"),
+            ("s", "[1]"),
+        ],
+        &[],
+    );
+    assert!(
+        documents[0].contains("ServiceName:\"[1]-6\"") && documents[0].contains("DesiredCount:120"),
+        "{documents:?} {said:?}"
+    );
+    let parameters = [("n", "1"), ("o", "{ a = [1, local.x] }"), ("s", "s")];
+    let (documents, _) = expanded(&[("main.tf", main)], &parameters, &[]);
+    assert!(
+        documents[0].contains("there is no attribute a"),
+        "{documents:?}"
+    );
+}
+
+#[test]
+fn files_that_anything_reads_are_parts_of_the_configuration() {
+    let main = "locals {\n  a = file(\"a.json\")\n  e = file(\"e.json\")\n}\nresource \"aws_iam_policy\" \"p\" {\n  policy = templatefile(\"${path.module}/b.json\", { x = aws_sqs_queue.none.arn })\n}\ndata \"template_file\" \"t\" {\n  template = file(\"../d.json\")\n}\nresource \"aws_ecs_service\" \"s\" {\n  name = \"s\"\n  task_definition = \"t\"\n}\n";
+    let files = ["a.json", "b.json", "c.json", "e.json", "main.tf"];
+    let texts = files.map(|name| {
+        let text = match name {
+            "main.tf" => main,
+            "e.json" => "{\"taskDefinition\": \"web\"}",
+            _ => "{}",
+        };
+        SourceText::new(format!("x/{name}"), text)
+    });
+    let values = Values {
+        configurations: of_texts(&texts),
+        ..values(&[], &[])
+    };
+    let read = values.configurations.files_read(&values);
+    assert_eq!(
+        read,
+        BTreeSet::from(["x/a.json", "x/b.json"].map(str::to_owned))
+    );
+}
