@@ -9,7 +9,7 @@ use super::{
         family::{Candidate, Families, Finding, Revision, Revisions},
         tree::Node,
     },
-    address::{Step, steps},
+    address::{Step, placeholder_name, steps},
     plan::Plan,
     reference::Referent,
     resource::Resource,
@@ -152,7 +152,12 @@ pub(super) fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
         (Some(family), Some(revision)) => text == format!("{family}:{revision}"),
         _ => false,
     };
-    is("arn") || is("arn_without_revision") || is_short
+    // A configuration puts it together of what only an apply tells.
+    let open = placeholder_name(&definition.address);
+    let is_open = definition
+        .text("family")
+        .is_some_and(|family| text == format!("{family}:${{{open}.revision}}"));
+    is("arn") || is("arn_without_revision") || is_short || is_open
 }
 
 /// Adds what the expressions of a module in the configuration of a plan refer to, and those of the modules that it calls.

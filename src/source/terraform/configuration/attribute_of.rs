@@ -63,6 +63,11 @@ impl Evaluator<'_> {
         let values = self.values;
         if of.of == Of::Data {
             self.read_family(of, type_);
+            if (type_, name) == (TASK_DEFINITION, "family")
+                && let Some(family) = self.families_read.get(&of.address)
+            {
+                return Val::of_text(family.as_str(), here);
+            }
             if (type_, name) == ("aws_default_tags", "tags")
                 && let Some(tags) = self.default_tags(of)
             {

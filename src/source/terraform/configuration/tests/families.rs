@@ -39,6 +39,7 @@ fn one_task_definition_keeps_the_family() {
     const ARN: &str = "aws_ecs_task_definition.b.arn";
     let data = "data \"aws_ecs_task_definition\" \"b\" {\n  task_definition = aws_ecs_task_definition.b.family\n}\n";
     let newest = "\"${aws_ecs_task_definition.b.family}:${max(aws_ecs_task_definition.b.revision, data.aws_ecs_task_definition.b.revision)}\"";
+    let revision = "\"${aws_ecs_task_definition.b.family}:${aws_ecs_task_definition.b.revision}\"";
     let left_out = "aws_ecs_task_definition.a is left out, as nothing refers to it, aws_ecs_task_definition.b keeps it";
     let renamed = "aws_ecs_task_definition.a becomes web-a, aws_ecs_task_definition.b keeps it";
     let output = "output \"o\" {\n  value = \"x${aws_ecs_task_definition.a.arn}\"\n}\n".to_owned();
@@ -53,6 +54,7 @@ fn one_task_definition_keeps_the_family() {
         );
     for (more, expected, outcome) in [
         (service("s", ARN), &["web=b", "s>web"][..], left_out),
+        (service("s", revision), &["web=b", "s>web"], left_out),
         (service("s", newest) + data, &["web=b", "s>web"], left_out),
         (choice, &["web=b", "s>web"], left_out),
         (service("s", ARN) + &ordered, &["web=b", "s>web"], left_out),
@@ -123,13 +125,17 @@ fn a_family_that_is_not_known_is_found_by_its_placeholder() {
 #[test]
 fn a_data_source_of_a_task_definition_is_its_family() {
     let data = "data \"aws_ecs_task_definition\" \"d\" {\n  task_definition = \"shop\"\n}\n";
-    for expression in [
-        "data.aws_ecs_task_definition.d.arn",
-        "data.aws_ecs_task_definition.d.id",
-        "\"${data.aws_ecs_task_definition.d.family}:${data.aws_ecs_task_definition.d.revision}\"",
+    for (expression, expected) in [
+        ("data.aws_ecs_task_definition.d.arn", "s>shop"),
+        ("data.aws_ecs_task_definition.d.id", "s>shop"),
+        ("data.aws_ecs_task_definition.d.family", "s>shop"),
+        (
+            "\"${data.aws_ecs_task_definition.d.family}:${data.aws_ecs_task_definition.d.revision}\"",
+            "s>shop:${data.aws_ecs_task_definition.d.revision}",
+        ),
     ] {
         let text = service("s", expression) + data;
         let (documents, _) = expanded(&[("main.tf", &text)], &[], &[]);
-        assert_eq!(outline(&documents), ["s>shop"], "{expression}");
+        assert_eq!(outline(&documents), [expected], "{expression}");
     }
 }

@@ -878,7 +878,7 @@ fn inputs_of_modules_that_are_not_known_are_named() {
             "{expected}: {said:?}"
         );
     }
-    let none = "  vpc_id = \"vpc-1\"\n  security_group_rules = {}\n  tags = {}\n  container_definitions = { web = { image = \"x\", portMappings = [], port_mappings = [] } }";
+    let none = "  vpc_id = \"vpc-1\"\n  security_group_rules = {}\n  tags = {}\n  container_definitions = { web = { image = \"x\", portMappings = [] } }";
     let (_, said) = expanded(&[("main.tf", &call(none))], &[], &[]);
     assert!(said.iter().all(|it| !it.contains("not read:")), "{said:?}");
 }
