@@ -67,8 +67,8 @@ impl<'m> Evaluator<'m> {
         };
         match all.members() {
             Some(members) => {
-                let names = [name, &camel].into_iter().filter(|name| is_taken(name));
-                let member = names.filter_map(|name| members.get(name)).next();
+                let mut names = [name, &camel].into_iter().filter(|name| is_taken(name));
+                let member = names.find_map(|name| members.get(name));
                 Ok(member.map(|it| it.value.clone()))
             }
             None if all.is_null() => Ok(None),

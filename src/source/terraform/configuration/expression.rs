@@ -145,7 +145,7 @@ impl Evaluator<'_> {
     /// (<https://developer.hashicorp.com/terraform/plugin/framework/functions/concepts>).
     fn of_provider(&mut self, call: &FuncCall, here: Place, context: &Context<'_>) -> Evaluated {
         let mut arguments = Vec::new();
-        for argument in call.args.iter() {
+        for argument in &call.args {
             arguments.push(self.expression(argument, context)?);
         }
         let arguments: Vec<&Val> = arguments.iter().collect();

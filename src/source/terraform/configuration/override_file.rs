@@ -52,8 +52,8 @@ impl Module {
         let locals: Vec<Attribute> = locals.into_attributes().collect();
         for local in locals {
             let name = local.key.as_str().to_owned();
-            if self.locals.contains_key(&name) {
-                self.locals.insert(name, (file, local));
+            if let Some(known) = self.locals.get_mut(&name) {
+                *known = (file, local);
             } else {
                 let declared = Declared::new(file, block.clone());
                 let name = format!("local.{name}");

@@ -81,8 +81,9 @@ fn of_traversal(it: &Traversal) -> Option<String> {
 /// Whether a key of `providers` is the provider with an alias.
 fn is_key(key: &ObjectKey, name: Option<&str>) -> bool {
     match key {
-        ObjectKey::Ident(own) => name.is_none() && own.as_str() == AWS,
-        ObjectKey::Expression(Expression::Variable(own)) => name.is_none() && own.as_str() == AWS,
+        ObjectKey::Ident(own) | ObjectKey::Expression(Expression::Variable(own)) => {
+            name.is_none() && own.as_str() == AWS
+        }
         ObjectKey::Expression(expression) => name.is_some() && alias(expression).as_deref() == name,
     }
 }
