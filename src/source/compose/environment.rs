@@ -1,5 +1,7 @@
 //! The environment variables of a container.
 
+use std::collections::BTreeSet;
+
 use super::{
     super::{
         manifest::{Object, Report, Section, text},
@@ -11,7 +13,13 @@ use super::{
 /// Takes the variables. One without a value has that of the shell that runs Compose.
 pub(super) fn environment<'a>(section: &mut Section<'a>, report: &mut Report<'_>) -> Vec<Node<'a>> {
     let mut made = Vec::new();
-    for pair in pairs(section, "environment", &['=']) {
+    let mut pairs = pairs(section, "environment", &['=']);
+    // Of one name, Compose takes the last value.
+    let mut known = BTreeSet::new();
+    pairs.reverse();
+    pairs.retain(|pair| known.insert(pair.name.to_string()));
+    pairs.reverse();
+    for pair in pairs {
         let value = pair.value;
         let value = value.unwrap_or_else(|| report.open(pair.span, &pair.name));
         let mut one = Object::new(pair.span);

@@ -7,6 +7,7 @@
 mod container;
 mod deployment;
 mod environment;
+mod extension;
 mod file_mount;
 mod health_check;
 mod interpolation;
@@ -22,7 +23,7 @@ use self::project::Project;
 use super::{
     expand::Expanded,
     manifest::{Report, Section},
-    tree::{Member, Node},
+    tree::{Member, Node, Value},
     values::Values,
 };
 
@@ -40,8 +41,7 @@ pub(super) fn is_file(root: &Node<'_>) -> bool {
 /// Returns the requests that a file stands for.
 pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
     let mut report = Report::new(values);
-    let mut tree = root.clone();
-    interpolation::interpolate(&mut tree, &mut report);
+    let tree = prepared(root, &mut report);
     let mut resources = Vec::new();
     if let Ok(mut top) = Section::of(String::new(), tree) {
         let services = top.section("services");
@@ -59,6 +59,18 @@ pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
         project.finish(&mut report);
     }
     report.finish(root.span, resources)
+}
+
+/// Returns a file with its variables replaced and its services complete. What begins with `x-` only stands there to be
+/// repeated, so that its variables do not matter by themselves.
+fn prepared<'a>(root: &Node<'a>, report: &mut Report<'_>) -> Node<'a> {
+    let mut tree = root.clone();
+    if let Value::Object(members) = &mut tree.value {
+        members.retain(|member| !member.key.starts_with("x-") || member.key.starts_with("x-aws-"));
+    }
+    extension::extend(&mut tree, report);
+    interpolation::interpolate(&mut tree, report);
+    tree
 }
 
 #[cfg(test)]

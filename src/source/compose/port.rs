@@ -179,7 +179,8 @@ fn short_form(written: &str) -> Option<Read> {
     let target = parts.next()?;
     let is_port = |text: &str| {
         let mut ends = text.split('-');
-        ends.all(|end| end.parse::<u16>().is_ok())
+        // What stands for a number is rejected in its place, and the message says how to fill it.
+        ends.all(|end| end.parse::<u16>().is_ok()) || text.starts_with("${")
     };
     let published = parts.next().filter(|it| !it.is_empty());
     is_port(target).then(|| Read {

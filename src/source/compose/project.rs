@@ -51,6 +51,8 @@ impl<'a> Project<'a> {
             report,
         );
         top.unread(&["include"], "convert the files that it names too", report);
+        let advice = "Compose starts it beside the services: run it otherwise, and give its address in environment";
+        top.unread(&["models"], advice, report);
         top.unread(
             &["x-aws-vpc", "x-aws-loadbalancer", "x-aws-cloudformation"],
             "pods run in the network of the cluster, and an Ingress has a load balancer of its own",

@@ -49,7 +49,7 @@ const UNREAD: &[(&[&str], &str)] = &[
     ),
     (
         &["extends"],
-        "write what it extends into the service: only this service is read",
+        "write what it extends into the service: only this file is read",
     ),
     (&["network_mode"], "pods have a network of their own"),
     (&["stop_signal"], "set STOPSIGNAL in the image"),
@@ -62,12 +62,32 @@ const UNREAD: &[(&[&str], &str)] = &[
         "set lifecycle in spec.kubernetes.pod of the EcsService",
     ),
     (
-        &["group_add"],
-        "set supplementalGroups in spec.kubernetes.pod of the EcsService",
+        &["pre_start"],
+        "add an init container in spec.kubernetes.pod of the EcsService",
     ),
     (
-        &["gpus"],
-        "request them with deploy.resources.reservations.devices",
+        &["models", "provider"],
+        "Compose starts it beside the services: run it otherwise, and give its address in environment",
+    ),
+    (
+        &[
+            "blkio_config",
+            "credential_spec",
+            "device_cgroup_rules",
+            "isolation",
+            "mac_address",
+            "storage_opt",
+            "use_api_socket",
+        ],
+        "a container of a pod cannot have it: check that the program does without",
+    ),
+    (
+        &["dns_opt"],
+        "set dnsConfig.options in spec.kubernetes.pod of the EcsService",
+    ),
+    (
+        &["group_add"],
+        "set supplementalGroups in spec.kubernetes.pod of the EcsService",
     ),
     (&["volumes_from"], "mount the volumes in this service too"),
     (&["label_file"], "write the labels of the file into labels"),

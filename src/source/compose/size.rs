@@ -10,8 +10,24 @@ use crate::validate::fargate_size;
 /// What a service has without limits, in CPU units and MiB: the smallest size of Fargate.
 const SMALLEST: (i64, i64) = (256, 512);
 
+/// Shares of a CPU as the kernel has them.
+const SHARES: &[&str] = &[
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpu_shares",
+    "cpuset",
+];
+
 /// The units of sizes in bytes (<https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-byte-values>).
+/// Docker reads `GiB` too, and all of them as powers of 1024.
 const UNITS: &[(&str, f64)] = &[
+    ("kib", 1024.0),
+    ("mib", 1_048_576.0),
+    ("gib", 1_073_741_824.0),
     ("kb", 1024.0),
     ("mb", 1_048_576.0),
     ("gb", 1_073_741_824.0),
@@ -39,33 +55,28 @@ impl<'a> Size<'a> {
         report: &mut Report<'_>,
     ) -> Self {
         let mut made = Self {
-            cpu: section.text("cpus"),
-            memory: section.text("mem_limit"),
-            reservation: section.text("mem_reservation"),
-            gpus: None,
+            cpu: limit(section, "cpus"),
+            memory: limit(section, "mem_limit"),
+            reservation: limit(section, "mem_reservation"),
+            gpus: gpus(section, report),
         };
         let advice = "give deploy.resources.limits.cpus";
-        let shares = [
-            "cpu_shares",
-            "cpu_quota",
-            "cpu_period",
-            "cpu_count",
-            "cpuset",
-        ];
-        section.unread(&shares, advice, report);
+        section.unread(SHARES, advice, report);
         let Some(mut resources) = deploy.section("resources") else {
             return made;
         };
         if let Some(mut limits) = resources.section("limits") {
-            made.cpu = limits.text("cpus").or(made.cpu);
-            made.memory = limits.text("memory").or(made.memory);
+            made.cpu = limit(&mut limits, "cpus").or(made.cpu);
+            made.memory = limit(&mut limits, "memory").or(made.memory);
+            let advice = "limit them with podPidsLimit of the kubelet";
+            limits.unread(&["pids"], advice, report);
             limits.finish(report);
         }
         if let Some(mut reservations) = resources.section("reservations") {
-            let cpu = reservations.text("cpus");
+            let cpu = limit(&mut reservations, "cpus");
             made.cpu = made.cpu.or(cpu);
-            made.reservation = reservations.text("memory").or(made.reservation);
-            made.gpus = gpus(&mut reservations, report);
+            made.reservation = limit(&mut reservations, "memory").or(made.reservation);
+            made.gpus = reserved_gpus(&mut reservations, report).or(made.gpus);
             reservations.finish(report);
         }
         resources.finish(report);
@@ -141,22 +152,70 @@ fn whole(value: f64) -> Option<i64> {
     fits.then(|| value.ceil().to_string())?.parse().ok()
 }
 
+/// Takes a limit; zero is none.
+fn limit<'a>(section: &mut Section<'a>, key: &str) -> Option<Node<'a>> {
+    let is_none = |node: &Node<'a>| node.scalar().is_some_and(|text| text.trim() == "0");
+    section.text(key).filter(|node| !is_none(node))
+}
+
+/// Takes the GPUs of a service (<https://github.com/compose-spec/compose-spec/blob/main/05-services.md#gpus>).
+fn gpus<'a>(section: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
+    let path = section.path("gpus");
+    if let Some(word) = section.text("gpus") {
+        return Some(count_of(&word, &word, path, report));
+    }
+    let elements = section.elements("gpus").unwrap_or_default();
+    let counts = elements
+        .iter()
+        .map(|element| number_of_gpus(element, path.clone(), report));
+    counts.last()
+}
+
+/// Returns how many GPUs an element asks for: a number, or those that it names.
+fn number_of_gpus<'a>(element: &Node<'a>, path: String, report: &mut Report<'_>) -> Node<'a> {
+    if let Some(names) = element.get("device_ids").and_then(Node::elements) {
+        return text(element.span, names.len().to_string());
+    }
+    match element.get("count") {
+        Some(count) => count_of(element, count, path, report),
+        None => all_of_a_machine(element.span, path, report),
+    }
+}
+
+fn count_of<'a>(
+    element: &Node<'a>,
+    count: &Node<'a>,
+    path: String,
+    report: &mut Report<'_>,
+) -> Node<'a> {
+    match super::super::manifest::plain_text(count) {
+        Some(count) if !matches!(count.text(), Some("all" | "-1")) => count,
+        _ => all_of_a_machine(element.span, path, report),
+    }
+}
+
+/// Returns one GPU in place of all that the machine has.
+fn all_of_a_machine<'a>(span: Span, path: String, report: &mut Report<'_>) -> Node<'a> {
+    let advice = "one GPU is requested, because a pod cannot ask for all of its node: give their number as count";
+    report.unread(span, path, advice);
+    text(span, "1")
+}
+
 /// Takes the number of GPUs, in both forms (<https://docs.docker.com/compose/how-tos/gpu-support/>).
-fn gpus<'a>(reservations: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
+fn reserved_gpus<'a>(
+    reservations: &mut Section<'a>,
+    report: &mut Report<'_>,
+) -> Option<Node<'a>> {
     let mut found = None;
     for element in reservations.elements("devices").unwrap_or_default() {
         let capabilities = element.get("capabilities").and_then(Node::elements);
-        let is_gpu = capabilities.is_some_and(|all| all.iter().any(|it| it.text() == Some("gpu")));
-        if is_gpu {
-            let one = || text(element.span, "1");
-            let count = element
-                .get("count")
-                .and_then(super::super::manifest::plain_text);
-            let count = count.filter(|count| count.text() != Some("all"));
-            found = Some(count.unwrap_or_else(one));
+        let is_gpu = |name: &Node<'_>| matches!(name.text(), Some("gpu" | "nvidia"));
+        let path = reservations.path("devices");
+        if capabilities.is_some_and(|all| all.iter().any(is_gpu)) {
+            found = Some(number_of_gpus(&element, path, report));
         } else {
             let advice = "request the device with a device plugin";
-            report.unread(element.span, reservations.path("devices"), advice);
+            report.unread(element.span, path, advice);
         }
     }
     for element in reservations
@@ -189,6 +248,9 @@ mod tests {
             ("512m", Some(512)),
             ("2Gb", Some(2048)),
             ("1.5g", Some(1536)),
+            ("1.5GiB", Some(1536)),
+            ("0.5g", Some(512)),
+            ("256 MiB", Some(256)),
             ("1048577", Some(2)),
             ("1024k", Some(1)),
             ("100b", Some(1)),

@@ -86,7 +86,7 @@ impl<'a> Volumes<'a> {
                 self.volume(&name, span, Some(("host", host.node())));
                 self.mount(&name, &target, is_read_only, span);
             }
-            Some(source) if source.starts_with(['.', '~']) => {
+            Some(source) if source.starts_with(['.', '~']) || source.contains('/') => {
                 report.unread(span, path.to_owned(), BESIDE);
             }
             Some(source) => {

@@ -1,0 +1,165 @@
+//! Evaluates one file on a thread of its own.
+//!
+//! Jsonnet is a language in which a program may call itself for ever. The crate limits the calls that are open at a time;
+//! the time and the length of files are limited here. The thread has a large stack, because the crate looks at a nested
+//! expression by calling itself, and it asks the thread that waits for it for the files that it imports.
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    super::{
+        placeholder::Fill,
+        syntax::parse_one,
+        terraform::configuration::Files,
+        text::Span,
+        tree::{Member, Node, Value},
+    },
+    Asked,
+    calls::run,
+    failure::Failure,
+};
+
+/// The longest time that a file may take. Those of real projects take milliseconds.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The stack of the thread, of which only the used part becomes memory: some KiB for each nested expression.
+const STACK: usize = 512 << 20;
+
+/// The most imports of one file, which may be nested.
+const MOST_IMPORTS: usize = 200;
+
+/// The largest result in bytes.
+const LARGEST_RESULT: usize = 8 << 20;
+
+/// What is known of the environment that ecspresso would run in.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    pub(super) fill: Fill,
+    pub(super) account: String,
+}
+
+/// What a file makes.
+#[derive(Debug)]
+pub(super) struct Evaluated {
+    pub(super) tree: Node<'static>,
+    pub(super) asked: Asked,
+}
+
+/// What the thread that evaluates says.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// It needs the text of a file.
+    Import(String),
+    Done(Box<Result<(String, Asked), Failure>>),
+}
+
+/// How the thread that evaluates gets the texts of files.
+#[derive(Debug)]
+pub(super) struct Imports {
+    pub(super) ask: Sender<Said>,
+    pub(super) answer: Receiver<Result<String, String>>,
+}
+
+impl Imports {
+    /// Returns the text of a file.
+    pub(super) fn text(&self, path: &str) -> Result<String, String> {
+        let gone = || "it was given up".to_owned();
+        let asked = self.ask.send(Said::Import(path.to_owned()));
+        asked.map_err(|_| gone())?;
+        self.answer.recv().map_err(|_| gone())?
+    }
+}
+
+/// Returns what a file makes. `path` is where it is among `files`, of which it may import any.
+pub(super) fn evaluate(
+    path: &str,
+    text: &str,
+    files: Option<&dyn Files>,
+    given: Given,
+) -> Result<Evaluated, Failure> {
+    let (ask, said) = channel();
+    let (reply, answer) = channel();
+    let (path, text) = (path.to_owned(), text.to_owned());
+    let imports = Imports {
+        ask: ask.clone(),
+        answer,
+    };
+    let work = move || {
+        let done = run(path, text, given, imports);
+        // Nobody waits any more if it took too long.
+        drop(ask.send(Said::Done(Box::new(done))));
+    };
+    let thread = thread::Builder::new().stack_size(STACK);
+    if let Err(error) = thread.name("jsonnet".to_owned()).spawn(work) {
+        return Err(Failure::whole(format!("it cannot be evaluated: {error}")));
+    }
+    let (json, asked) = wait(&said, &reply, files)?;
+    if json.len() > LARGEST_RESULT {
+        let message = format!("it makes more than {} MiB", LARGEST_RESULT >> 20);
+        return Err(Failure::whole(message));
+    }
+    let root = parse_one("result.json", &json).map_err(|error| Failure::whole(error.message))?;
+    let root = root.ok_or_else(|| Failure::whole("it makes nothing".to_owned()))?;
+    Ok(Evaluated {
+        tree: without_place(root.into_owned()),
+        asked,
+    })
+}
+
+/// Waits for the result, and gives the texts of files until then.
+fn wait(
+    said: &Receiver<Said>,
+    reply: &Sender<Result<String, String>>,
+    files: Option<&dyn Files>,
+) -> Result<(String, Asked), Failure> {
+    let end = Instant::now() + LONGEST;
+    let mut imports = 0;
+    loop {
+        let rest = end.saturating_duration_since(Instant::now());
+        match said.recv_timeout(rest) {
+            Ok(Said::Done(done)) => return *done,
+            Ok(Said::Import(path)) => {
+                imports += 1;
+                let text = match files {
+                    Some(files) if imports <= MOST_IMPORTS => files.text(&path),
+                    Some(_) => Err(format!("there are more than {MOST_IMPORTS} imports")),
+                    None => Err("there is no folder that it could be in".to_owned()),
+                };
+                // The thread that asked may have ended.
+                drop(reply.send(text.map(|text| text.text().to_owned())));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let seconds = LONGEST.as_secs();
+                let message = format!("its evaluation takes more than {seconds} s");
+                return Err(Failure::whole(message));
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Failure::whole("its evaluation failed".to_owned()));
+            }
+        }
+    }
+}
+
+/// Returns a tree at the start of the file: where a value comes from is not known. The parser limits the depth.
+fn without_place(node: Node<'_>) -> Node<'_> {
+    let span = Span::default();
+    let value = match node.value {
+        Value::List(elements) => Value::List(elements.into_iter().map(without_place).collect()),
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|member| Member {
+                    key_span: span,
+                    value: without_place(member.value),
+                    ..member
+                })
+                .collect(),
+        ),
+        value => value,
+    };
+    Node { value, span }
+}
