@@ -221,6 +221,7 @@ reasons! {
         EbsOnFargate => "EKS Fargate cannot mount EBS volumes", "use EFS or run on nodes";
         EbsSizeRequired => "sizeInGiB is required", "give sizeInGiB; with snapshotId, at least the size of the snapshot";
         EbsSnapshotSizeUnknown { value } => "the size of snapshot {value} cannot be looked up", "give sizeInGiB";
+        EcsParamsUnclear { files } => "which of these files belong together is not known: {files}", "name one Compose file with one file of parameters";
         EfsConflictingOptions { a, b } => "volumes {a} and {b} mount the same EFS path with different transitEncryption or iam", "give both the same settings: they share one PersistentVolume";
         EfsRootDirectoryWithAccessPoint => "rootDirectory must be omitted or / when an access point is used", "remove rootDirectory: the access point has a root of its own";
         EfsTransitEncryptionRequired => "transitEncryption must be ENABLED with iam or an access point", "set transitEncryption: ENABLED, or remove authorizationConfig";
@@ -480,6 +481,7 @@ reasons! {
         InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
+        JsonnetValuesAssumed { names } => "something in the file depends on values that are not given, and placeholders stand for them: {names}", "give each with --set NAME=VALUE";
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
         KnownAfterApply { names } => "only terraform apply tells {names}, so placeholders stand for them", "apply the plan, and convert what terraform show -json then prints, or give each with --set NAME=VALUE";
         KnownAfterDeployment { names } => "only AWS knows {names}, so placeholders stand for them", "deploy the rest of the template, and give each with --set NAME=VALUE";
@@ -616,6 +618,7 @@ reasons! {
         DesiredCountIgnoredForDaemon => "a DAEMON service runs one task on each node, whatever desiredCount says", "";
         DnsSearchAfterCluster => "the search domains come after those of the cluster, so a short name that a Service of the namespace has means this Service", "write such names with their domain";
         DockerLabelsAsAnnotation => "Docker labels are kept in an annotation of the pod", "";
+        EcsParamsUsed { name, file } => "the services of this file are containers of one task definition named {name}, as {file} has it", "";
         EcspressoNamesUsed { values, file } => "{file} says {values}", "";
         EfsTransitEncryptionPortIgnored => "the EFS mount helper chooses the port itself", "";
         ElbUnhealthyNotReplaced => "a task that the load balancer finds unhealthy is not replaced", "the operator does it";

@@ -67,7 +67,8 @@ impl Catalog {
             }
         }
         let mut values = values.into();
-        values.deployments = configurations.deployments();
+        values.jsonnet = configurations.jsonnet();
+        values.deployments = configurations.deployments(&values);
         let given = origins.iter().filter_map(Origin::path);
         let named = values.deployments.named_besides(given);
         let named = named.into_iter();
@@ -99,7 +100,8 @@ impl Catalog {
     ) -> Self {
         let texts: Vec<SourceText> = texts.into_iter().collect();
         let mut values = values.into();
-        values.deployments = configured::deployments_of_texts(&texts);
+        values.jsonnet = configured::jsonnet_of_texts(&texts);
+        values.deployments = configured::deployments_of_texts(&texts, &values);
         values.templates = configured::templates_of_texts(&texts);
         values.configurations = configured::of_texts(&texts);
         let origins = texts.into_iter();

@@ -12,8 +12,10 @@ use super::{
     border::{Below, work_tree},
     cloud_formation::{Folder, Templates},
     ecspresso::{Deployments, is_configuration},
+    jsonnet::{self, Folders},
     terraform::configuration::{self, Configurations, Files, Texts, is_source, join, split},
     text::SourceText,
+    values::Values,
 };
 
 /// The files of configurations that are given.
@@ -81,16 +83,36 @@ impl Given {
     }
 
     /// Returns what the configurations of ecspresso among these files say.
-    pub(super) fn deployments(&self) -> Arc<Deployments> {
+    pub(super) fn deployments(&self, values: &Values) -> Arc<Deployments> {
         let mut deployments = Deployments::default();
         for (root, paths) in &self.deployments {
             let files = Below::folder(root.clone());
             let called = |path: &str| root.join(path).display().to_string();
             for path in paths {
-                deployments.add(path, &files, &called);
+                deployments.add(path, &files, &called, values);
             }
         }
         Arc::new(deployments)
+    }
+
+    /// Returns where files of Jsonnet find what they import: below the folders that were given, and the Git work trees
+    /// around them, as a configuration of Terraform does.
+    pub(super) fn jsonnet(&self) -> Arc<Folders> {
+        let has_any = |paths: &BTreeSet<PathBuf>| {
+            let mut names = paths.iter().map(|path| path.to_string_lossy());
+            names.any(|name| jsonnet::is_jsonnet(&name) || is_configuration(&name))
+        };
+        let given = self.templates.iter().filter(|(_, paths)| has_any(paths));
+        let folders = given.map(|(root, _)| {
+            let (border, base) = work_tree(root).unwrap_or_else(|| (root.clone(), String::new()));
+            let given = vec![(base.clone(), root.clone())];
+            jsonnet::Folder {
+                files: Arc::new(Below::new(border, given)),
+                prefix: root.display().to_string(),
+                base,
+            }
+        });
+        Arc::new(Folders::new(folders.collect()))
     }
 
     /// Returns the configurations of these files.
@@ -150,7 +172,7 @@ pub(super) fn templates_of_texts(texts: &[SourceText]) -> Arc<Templates> {
 }
 
 /// Returns what the configurations of ecspresso among texts in memory say, which are all below one folder.
-pub(super) fn deployments_of_texts(texts: &[SourceText]) -> Arc<Deployments> {
+pub(super) fn deployments_of_texts(texts: &[SourceText], values: &Values) -> Arc<Deployments> {
     let mut deployments = Deployments::default();
     if texts.iter().any(|text| is_configuration(text.name())) {
         let files = Texts(by_path(texts.iter()));
@@ -159,10 +181,23 @@ pub(super) fn deployments_of_texts(texts: &[SourceText]) -> Arc<Deployments> {
             None => path.to_owned(),
         };
         for path in files.0.keys().filter(|path| is_configuration(path)) {
-            deployments.add(path, &files, &called);
+            deployments.add(path, &files, &called, values);
         }
     }
     Arc::new(deployments)
+}
+
+/// Returns where files of Jsonnet among texts in memory find what they import.
+pub(super) fn jsonnet_of_texts(texts: &[SourceText]) -> Arc<Folders> {
+    if !texts.iter().any(|text| jsonnet::is_jsonnet(text.name())) {
+        return Arc::default();
+    }
+    let folder = jsonnet::Folder {
+        files: Arc::new(Texts(by_path(texts.iter()))),
+        prefix: String::new(),
+        base: String::new(),
+    };
+    Arc::new(Folders::new(vec![folder]))
 }
 
 /// Returns the configurations among texts in memory, which are all below one folder.

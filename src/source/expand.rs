@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     app_runner_file, cloud_formation, compose, copilot, ecspresso,
+    jsonnet::{self, is_jsonnet},
     terraform::{self, configuration::is_source},
     text::Span,
     tree::{Node, Value},
@@ -56,7 +57,20 @@ pub(super) fn counted(types: &BTreeMap<String, usize>) -> String {
 pub(super) fn expand<'a>(root: &Node<'a>, name: &str, values: &Values) -> Option<Expanded<'a>> {
     if is_source(name) {
         Some(terraform::expand_file(name, values))
-    } else if terraform::is_state_or_plan(root) {
+    } else if is_jsonnet(name) {
+        Some(jsonnet::expand_file(root, name, values))
+    } else {
+        expand_tree(root, name, values)
+    }
+}
+
+/// Returns the same for a document whose file has no language of its own.
+pub(super) fn expand_tree<'a>(
+    root: &Node<'a>,
+    name: &str,
+    values: &Values,
+) -> Option<Expanded<'a>> {
+    if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))
     } else if copilot::is_manifest(root) {
         Some(copilot::expand(root, values))

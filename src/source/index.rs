@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     entry::Entry,
     expand::{Expanded, expand, is_read_only_if_named},
+    jsonnet::is_jsonnet,
     kind::{self, COMPOSE, find, mentions_ecs},
     placeholder::used,
     read::Problem,
@@ -207,8 +208,9 @@ impl Indexed {
                 self.entries.push(entry);
             }
             // Only a file without documents is judged, so that others cost nothing.
-            let is_of_others =
-                || !is_own && (is_whole || is_left || kind::is_foreign(&parsed.root));
+            // What a program makes is judged, and not its text.
+            let judged = if is_jsonnet(name) { root } else { &parsed.root };
+            let is_of_others = || !is_own && (is_whole || is_left || kind::is_foreign(judged));
             *is_foreign = *is_foreign && self.entries.is_empty() && is_of_others();
         }
         if empty {

@@ -63,6 +63,7 @@ mod family;
 mod home;
 mod index;
 mod json;
+mod jsonnet;
 mod kind;
 mod leaf;
 mod link;

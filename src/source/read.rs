@@ -61,9 +61,9 @@ pub(super) struct File {
     pub(super) folder: Option<usize>,
 }
 
-/// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.tf`, `*.yaml` and `*.yml`, sorted, at
-/// every depth. What is hidden, except where pipelines keep task definitions, packages of npm and the objects in the folder
-/// `output`, unless it is one of `paths`, are skipped, and links to folders are not followed, to avoid cycles.
+/// Lists the files of `paths`: files themselves, and in folders all `*.json`, `*.jsonnet`, `*.tf`, `*.yaml` and `*.yml`,
+/// sorted, at every depth. What is hidden, except where pipelines keep task definitions, packages of npm and the objects in
+/// the folder `output`, unless it is one of `paths`, are skipped, and links to folders are not followed, to avoid cycles.
 pub(super) fn files(
     paths: &[PathBuf],
     output: Option<&Path>,
@@ -245,7 +245,7 @@ impl Walk<'_> {
 
 fn has_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
-    matches!(extension, Some("json" | "tf" | "yaml" | "yml"))
+    matches!(extension, Some("json" | "jsonnet" | "tf" | "yaml" | "yml"))
 }
 
 fn is_read_once(path: &Path) -> bool {

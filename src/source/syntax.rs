@@ -2,6 +2,7 @@
 
 use super::{
     json::JsonDocuments,
+    jsonnet::{is_jsonnet, is_library},
     terraform::configuration::{check, is_json, is_source},
     text::Span,
     tree::{Node, Parsed, SyntaxError, Value},
@@ -17,6 +18,10 @@ pub(super) enum Documents<'a> {
         text: Option<&'a str>,
         is_json: bool,
     },
+    /// A file of Jsonnet, which is evaluated where it is expanded.
+    Program(Option<&'a str>),
+    /// A part of such a file.
+    Library,
 }
 
 impl<'a> Documents<'a> {
@@ -28,6 +33,10 @@ impl<'a> Documents<'a> {
                 text: Some(text),
                 is_json: is_json(name),
             }
+        } else if is_jsonnet(name) {
+            Self::Program(Some(text))
+        } else if is_library(name) {
+            Self::Library
         } else if is_yaml(name, text) {
             Self::Yaml(Box::new(YamlDocuments::new(text)))
         } else {
@@ -44,6 +53,11 @@ impl<'a> Documents<'a> {
                 text.map(|text| of_configuration(text, *is_json))
                     .transpose()
             }
+            Self::Program(text) => Ok(text.take().map(whole)),
+            Self::Library => Err(SyntaxError::new(
+                Span::default(),
+                "this is a library of Jsonnet: give the file that imports it",
+            )),
         }
     }
 
@@ -56,10 +70,15 @@ impl<'a> Documents<'a> {
 /// Returns the text as the only value, which the configuration stands for.
 fn of_configuration(text: &str, is_json: bool) -> Result<Parsed<'_>, SyntaxError> {
     check(text, is_json)?;
+    Ok(whole(text))
+}
+
+/// Returns a text as the only value of its file.
+fn whole(text: &str) -> Parsed<'_> {
     let slice = Span::new(0, text.len());
     let value = Value::String(text.into());
     let root = Node { value, span: slice };
-    Ok(Parsed { root, slice })
+    Parsed { root, slice }
 }
 
 /// Parses the first document of a text.

@@ -39,7 +39,8 @@ pub(super) fn extend(root: &mut Node<'_>, report: &mut Report<'_>) {
             match completed(&services, &member.value, 0) {
                 Ok(value) => member.value = value,
                 Err(span) => {
-                    let advice = "name a service of this file, which does not lead back to this one";
+                    let advice =
+                        "name a service of this file, which does not lead back to this one";
                     report.unread(span, path, advice);
                     member.value.take("extends");
                 }

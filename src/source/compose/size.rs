@@ -202,10 +202,7 @@ fn all_of_a_machine<'a>(span: Span, path: String, report: &mut Report<'_>) -> No
 }
 
 /// Takes the number of GPUs, in both forms (<https://docs.docker.com/compose/how-tos/gpu-support/>).
-fn reserved_gpus<'a>(
-    reservations: &mut Section<'a>,
-    report: &mut Report<'_>,
-) -> Option<Node<'a>> {
+fn reserved_gpus<'a>(reservations: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
     let mut found = None;
     for element in reservations.elements("devices").unwrap_or_default() {
         let capabilities = element.get("capabilities").and_then(Node::elements);

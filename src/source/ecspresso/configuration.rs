@@ -8,10 +8,12 @@ use std::{
 };
 
 use super::super::{
+    jsonnet::is_jsonnet,
     syntax::parse_one,
     terraform::configuration::{Files, join, plain, split},
     text::SourceText,
     tree::{Node, Value},
+    values::Values,
 };
 
 /// Whether a file is a configuration, by its name: ecspresso's own default is `ecspresso.yml`.
@@ -19,7 +21,7 @@ pub(in crate::source) fn is_configuration(name: &str) -> bool {
     let file = name.rsplit(['/', '\\']).next();
     let file = file.map(str::to_ascii_lowercase);
     file.is_some_and(|file| {
-        let ending = [".yml", ".yaml", ".json"];
+        let ending = [".yml", ".yaml", ".json", ".jsonnet"];
         file.contains("ecspresso") && ending.iter().any(|it| file.ends_with(it))
     })
 }
@@ -61,10 +63,11 @@ impl Deployments {
         path: &str,
         files: &dyn Files,
         called: &dyn Fn(&str) -> String,
+        values: &Values,
     ) {
         let called = |path: &str| plain(&called(path)).to_owned();
         let Ok(text) = files.text(path) else { return };
-        let Ok(Some(root)) = parse_one(path, text.text()) else {
+        let Some(root) = content(&called(path), &text, values) else {
             return;
         };
         let service = member(&root, "service_definition");
@@ -89,7 +92,7 @@ impl Deployments {
         self.named.extend(files.map(|(name, _)| name.clone()));
         if let Some((name, _)) = service {
             let family = definition.and_then(|(name, text)| {
-                let root = parse_one(&name, text.text()).ok()??;
+                let root = content(&name, &text, values)?;
                 let inner = root.get("taskDefinition");
                 member(inner.unwrap_or(&root), "family").map(str::to_owned)
             });
@@ -136,17 +139,20 @@ fn definition_file(
     named: &str,
     files: &dyn Files,
 ) -> Result<(String, SourceText), String> {
-    if named.ends_with("sonnet") {
-        return Err(
-            "Jsonnet is not evaluated; convert what `jsonnet` or `ecspresso render` makes of it"
-                .to_owned(),
-        );
-    }
     let (folder, _) = split(configuration);
     let path = join(folder, named);
     let path = path.ok_or("it is outside of the folder that is given")?;
     let text = files.text(&path)?;
     Ok((path, text))
+}
+
+/// Returns what is in a file, once it is evaluated if it is Jsonnet.
+fn content<'t>(name: &str, text: &'t SourceText, values: &Values) -> Option<Node<'t>> {
+    if is_jsonnet(name) {
+        let text = SourceText::new(name, text.text());
+        return values.jsonnet.tree(&text, values);
+    }
+    parse_one(name, text.text()).ok()?
 }
 
 /// Returns a member that is a text, unless it is empty.
@@ -168,7 +174,8 @@ mod tests {
             ("orders/ecspresso-prod.yaml", true),
             ("C:\\orders\\prod.ecspresso.json", true),
             ("ecspresso/service.json", false),
-            ("ecspresso.jsonnet", false),
+            ("ecspresso.jsonnet", true),
+            ("ecspresso.libsonnet", false),
             ("config.yml", false),
         ] {
             assert_eq!(is_configuration(name), expected, "{name}");
@@ -194,7 +201,8 @@ mod tests {
         let texts = Texts(BTreeMap::from(texts));
         let mut deployments = Deployments::default();
         for (name, _) in files {
-            deployments.add(name, &texts, &|path| format!("./{path}"));
+            let called = |path: &str| format!("./{path}");
+            deployments.add(name, &texts, &called, &Values::default());
         }
         let named = deployments.named_besides([Path::new("other.json")].into_iter());
         assert_eq!(named, [Path::new("defs/s.json").into()]);

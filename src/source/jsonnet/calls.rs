@@ -12,7 +12,7 @@ use rsjsonnet_lang::{
 use super::{
     super::{
         terraform::configuration::{join, split},
-        text::{Span, SourceText},
+        text::{SourceText, Span},
     },
     Asked,
     evaluation::{Given, Imports},
@@ -117,7 +117,8 @@ impl<'p> Calls<'p> {
             if let Some((parameters, _)) = known(name)
                 && self.registered.insert(format!("native {name}"))
             {
-                let parameters: Vec<_> = parameters.iter().map(|it| program.intern_str(it)).collect();
+                let parameters: Vec<_> =
+                    parameters.iter().map(|it| program.intern_str(it)).collect();
                 let name = program.intern_str(name);
                 program.register_native_func(name, &parameters);
             }
@@ -172,7 +173,8 @@ impl<'p> Calls<'p> {
         let source = self.at(program, from);
         let source = source.and_then(|(number, _)| self.sources.get(number));
         let (folder, _) = source.map_or(("", ""), |source| split(&source.path));
-        let outside = || "it is outside of the folder that is given, and of its Git work tree".to_owned();
+        let outside =
+            || "it is outside of the folder that is given, and of its Git work tree".to_owned();
         let joined = join(folder, path).ok_or_else(outside);
         let read = joined.and_then(|joined| {
             let text = self.imports.text(&joined)?;

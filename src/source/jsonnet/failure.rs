@@ -126,7 +126,10 @@ fn in_words(variant: &impl std::fmt::Debug) -> String {
         words.push(c.to_ascii_lowercase());
     }
     // What a variant holds is said if it is one thing.
-    match rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')) {
+    match rest
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'))
+    {
         Some(held) => format!("{words} {held}"),
         None => words,
     }

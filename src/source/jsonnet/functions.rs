@@ -130,7 +130,11 @@ mod tests {
             ("must_env", &["B"], "{{ must_env `B` }}"),
             ("env", &["A", "2"], "1"),
             ("env", &["C", "2"], "2"),
-            ("net_tfstate", &["aws_vpc.a.id"], "{{ net_tfstate `aws_vpc.a.id` }}"),
+            (
+                "net_tfstate",
+                &["aws_vpc.a.id"],
+                "{{ net_tfstate `aws_vpc.a.id` }}",
+            ),
             ("cfn_output", &["net", "Vpc"], "{{ cfn_output `net.Vpc` }}"),
             ("json_escape", &["a\"b"], "a\\\"b"),
         ] {

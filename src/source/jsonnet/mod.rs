@@ -65,7 +65,11 @@ pub(super) fn expand_file(text: &Node<'_>, name: &str, values: &Values) -> Expan
         findings.push((Span::default(), Message::JsonnetValuesAssumed { names }));
     }
     let expanded = expand_tree(&tree, name, values).map(|expanded| Expanded {
-        resources: expanded.resources.into_iter().map(Node::into_owned).collect(),
+        resources: expanded
+            .resources
+            .into_iter()
+            .map(Node::into_owned)
+            .collect(),
         findings: expanded.findings,
         names: expanded.names,
         is_part: expanded.is_part,
