@@ -266,6 +266,7 @@ reasons! {
         HostPortOnFargate => "EKS Fargate opens no host port, and hostPort differs from containerPort", "remove hostPort: pods are reached on containerPort";
         HostnameConflict => "containers have different hostnames", "a pod has one: give all containers the same";
         HostnameWithAwsvpc => "hostname is not supported with networkMode awsvpc", "remove hostname, or use networkMode bridge on EC2 capacity";
+        ImageRequired { container } => "the container has no image", "give it one: convert takes it with --image {container}=IMAGE";
         InputNeedsEvent => "a CronJob gets no event to make the overrides of", "write the overrides into Input";
         InstanceTypePatternUnsupported { value } => "a NodePool cannot select instance types by {value}", "name types such as m7g.large, or families such as m7g.*; allow either types or families, not both";
         IntrinsicFunction { name, others } => "CloudFormation function {name} cannot be evaluated here{others}", "replace it by its value, or convert what the AWS CLI describes, as with aws ecs describe-task-definition, aws ecs describe-services or aws application-autoscaling describe-scaling-policies";

@@ -53,6 +53,7 @@ pub const OF_DOCUMENTS: &[Reason] = &[
     Reason::FilesLeft,
     Reason::FirelensFileUnused,
     Reason::FolderWithoutDocuments,
+    Reason::ImageRequired,
     Reason::ImportsAssumed,
     Reason::ImportsOfTemplates,
     Reason::IntrinsicFunction,

@@ -73,6 +73,7 @@ impl Catalog {
         let named = values.deployments.named_besides(given);
         let named = named.into_iter();
         origins.extend(named.map(|path| Origin::File { path, folder: None }));
+        values.projects = configurations.projects();
         values.templates = configurations.templates();
         values.configurations = configurations.found();
         // What a configuration reads is converted where it is read, unless it is named.
@@ -102,6 +103,7 @@ impl Catalog {
         let mut values = values.into();
         values.jsonnet = configured::jsonnet_of_texts(&texts);
         values.deployments = configured::deployments_of_texts(&texts, &values);
+        values.projects = configured::projects_of_texts(&texts);
         values.templates = configured::templates_of_texts(&texts);
         values.configurations = configured::of_texts(&texts);
         let origins = texts.into_iter();

@@ -11,6 +11,7 @@ use std::{
 use super::{
     border::{Below, work_tree},
     cloud_formation::{Folder, Templates},
+    compose::{Candidate, Projects, is_params},
     ecspresso::{Deployments, is_configuration},
     jsonnet::{self, Folders},
     terraform::configuration::{self, Configurations, Files, Texts, is_source, join, split},
@@ -26,6 +27,8 @@ pub(super) struct Given {
     inputs: BTreeSet<String>,
     /// The configurations of ecspresso, by the folders that were given, and below them.
     deployments: BTreeMap<PathBuf, BTreeSet<String>>,
+    /// The files that were named themselves.
+    named: BTreeSet<PathBuf>,
     /// The files that may be templates, by the folders that were given.
     templates: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
 }
@@ -61,6 +64,9 @@ impl Given {
             let paths = self.deployments.entry(root.to_path_buf()).or_default();
             paths.insert(below(path));
         }
+        if folder.is_none() {
+            self.named.insert(path.to_path_buf());
+        }
         let templates = self.templates.entry(root.to_path_buf()).or_default();
         templates.insert(path.to_path_buf());
     }
@@ -80,6 +86,31 @@ impl Given {
             )
         });
         Arc::new(Templates::new(folders.collect()))
+    }
+
+    /// Returns the projects of the Amazon ECS CLI among these files.
+    pub(super) fn projects(&self) -> Arc<Projects> {
+        let files = || self.templates.values().flatten();
+        if !files().any(|path| is_params(&path.to_string_lossy())) {
+            return Arc::default();
+        }
+        let yaml = files().filter(|path| {
+            let extension = path.extension().and_then(|it| it.to_str());
+            matches!(extension, Some("yaml" | "yml"))
+        });
+        let candidates = yaml.map(|path| Candidate {
+            name: path.display().to_string(),
+            is_named: self.named.contains(path),
+        });
+        let candidates: Vec<_> = candidates.collect();
+        let read = |name: &str| {
+            let path = Path::new(name);
+            let file = path.file_name()?.to_str()?;
+            let outer = path.parent().unwrap_or_else(|| Path::new(""));
+            let text = Below::folder(outer.to_path_buf()).text(file).ok()?;
+            Some(SourceText::new(name, text.text()))
+        };
+        Arc::new(Projects::of(&candidates, &read))
     }
 
     /// Returns what the configurations of ecspresso among these files say.
@@ -185,6 +216,20 @@ pub(super) fn deployments_of_texts(texts: &[SourceText], values: &Values) -> Arc
         }
     }
     Arc::new(deployments)
+}
+
+/// Returns the projects of the Amazon ECS CLI among texts in memory, all of which are named.
+pub(super) fn projects_of_texts(texts: &[SourceText]) -> Arc<Projects> {
+    if !texts.iter().any(|text| is_params(text.name())) {
+        return Arc::default();
+    }
+    let candidates = texts.iter().map(|text| Candidate {
+        name: text.name().to_owned(),
+        is_named: true,
+    });
+    let candidates: Vec<_> = candidates.collect();
+    let read = |name: &str| texts.iter().find(|text| text.name() == name).cloned();
+    Arc::new(Projects::of(&candidates, &read))
 }
 
 /// Returns where files of Jsonnet among texts in memory find what they import.

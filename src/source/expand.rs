@@ -75,7 +75,7 @@ pub(super) fn expand_tree<'a>(
     } else if copilot::is_manifest(root) {
         Some(copilot::expand(root, values))
     } else if compose::is_file(root) {
-        Some(compose::expand(root, values))
+        Some(compose::expand(root, name, values))
     } else if app_runner_file::is_file(root) {
         Some(app_runner_file::expand(root, name, values))
     } else if cloud_formation::is_template(root) {
@@ -83,13 +83,15 @@ pub(super) fn expand_tree<'a>(
     } else if cloud_formation::has_functions(root) {
         Some(cloud_formation::expand_part(root, name, values))
     } else {
-        ecspresso::expand(root, name, values)
+        let params = compose::expand_params(root, name, values);
+        params.or_else(|| ecspresso::expand(root, name, values))
     }
 }
 
 /// Whether a document stands for others only if its file is named, and not if it is merely found in a folder: a project
 /// often has a file of Docker Compose for development, beside the documents of what runs in ECS, and an `apprunner.yaml`
-/// beside the service that it belongs to.
-pub(super) fn is_read_only_if_named(root: &Node<'_>) -> bool {
-    compose::is_file(root) || app_runner_file::is_file(root)
+/// beside the service that it belongs to. Parameters of the Amazon ECS CLI beside a file of Compose say that it is what
+/// runs there.
+pub(super) fn is_read_only_if_named(root: &Node<'_>, name: &str, values: &Values) -> bool {
+    compose::is_file(root) && !values.projects.has(name) || app_runner_file::is_file(root)
 }

@@ -162,7 +162,8 @@ impl Indexed {
             empty = false;
             let mut scaled = None;
             // It stands for nothing unless it is named.
-            let is_left = self.folder.is_some() && is_read_only_if_named(&parsed.root);
+            let is_left =
+                self.folder.is_some() && is_read_only_if_named(&parsed.root, name, values);
             let expanded = if is_left {
                 None
             } else {

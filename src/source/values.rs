@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    cloud_formation::Templates, container_list::Images, ecspresso::Deployments, jsonnet::Folders,
-    placeholder::Fill, terraform::configuration::Configurations,
+    cloud_formation::Templates, compose::Projects, container_list::Images, ecspresso::Deployments,
+    jsonnet::Folders, placeholder::Fill, terraform::configuration::Configurations,
 };
 
 /// What stands for the region if it is not given.
@@ -35,6 +35,8 @@ pub struct Values {
     pub(crate) templates: Arc<Templates>,
     /// What configurations of ecspresso say of the services in other files.
     pub(crate) deployments: Arc<Deployments>,
+    /// Which files of Compose have parameters of the Amazon ECS CLI.
+    pub(crate) projects: Arc<Projects>,
     /// Where files of Jsonnet find what they import.
     pub(crate) jsonnet: Arc<Folders>,
 }

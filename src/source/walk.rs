@@ -199,9 +199,7 @@ impl Walk<'_> {
         }
         for (name, _) in shape.iter().filter(|(_, expected)| expected.required) {
             if !tried.contains(name) && kept.iter().all(|member| member.key != *name) {
-                let message = Message::RequiredField {
-                    name: (*name).to_owned(),
-                };
+                let message = required(name, &kept);
                 self.sink.reject(Trail::Field(&trail, name), message);
             }
         }
@@ -334,6 +332,20 @@ fn is_empty_list(node: &Node<'_>) -> bool {
     node.elements().is_some_and(<[_]>::is_empty)
 }
 
+/// Says that an object lacks a member. A pipeline fills in the image of a container when it deploys.
+fn required(name: &str, others: &[Member<'_>]) -> Message {
+    if name == "image" {
+        let own = others.iter().find(|member| member.key == "name");
+        let container = own.and_then(|member| member.value.text());
+        return Message::ImageRequired {
+            container: container.unwrap_or("CONTAINER").to_owned(),
+        };
+    }
+    Message::RequiredField {
+        name: name.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{
@@ -446,11 +458,11 @@ mod tests {
             ),
             (
                 r#"{"family":"web","containerDefinitions":[{"name":"web"}]}"#.to_owned(),
-                &["containerDefinitions[0].image: RequiredField: image is required"],
+                &["containerDefinitions[0].image: ImageRequired: the container has no image"],
             ),
             (
                 r#"{"family":"web","containerDefinitions":[{"name":"web","image":[]}]}"#.to_owned(),
-                &["containerDefinitions[0].image: RequiredField: image is required"],
+                &["containerDefinitions[0].image: ImageRequired: the container has no image"],
             ),
             (
                 r#"{"family":"web","containerDefinitions":[]}"#.to_owned(),

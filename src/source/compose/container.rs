@@ -79,7 +79,7 @@ pub(super) fn add<'a>(
             number(node.span, seconds.ceil())
         }),
     );
-    network(made, section, &mut needs);
+    name_servers(made, section);
     let labels = labels(section);
     if !labels.is_empty() {
         made.put("dockerLabels", labels.node());
@@ -94,22 +94,13 @@ pub(super) fn add<'a>(
     needs
 }
 
-/// Adds how a container finds others.
-fn network<'a>(made: &mut Object<'a>, section: &mut Section<'a>, needs: &mut Needs) {
+/// Adds the servers that a container asks for names.
+fn name_servers<'a>(made: &mut Object<'a>, section: &mut Section<'a>) {
     for (key, name) in [("dns", "dnsServers"), ("dns_search", "dnsSearchDomains")] {
         let one = section.text(key).map(|node| vec![node]);
         let all = one.or_else(|| section.elements(key));
         made.elements(name, all.unwrap_or_default());
     }
-    let hosts = pairs(section, "extra_hosts", &['=', ':']);
-    needs.node |= !hosts.is_empty();
-    let hosts = hosts.into_iter().map(|pair| {
-        let mut host = Object::new(pair.span);
-        host.put("hostname", text(pair.span, pair.name));
-        host.maybe("ipAddress", pair.value);
-        host.node()
-    });
-    made.elements("extraHosts", hosts.collect());
 }
 
 /// Whether the image is in a private registry of ECR, from which Fargate pulls with the execution role.

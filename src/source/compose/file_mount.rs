@@ -32,12 +32,13 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// Takes the files of a service, and returns `spec.kubernetes.pod` of an `EcsService`.
-pub(super) fn file_mounts<'a>(
+/// Takes the files of a service, and adds them to `spec.kubernetes.pod` of an `EcsService`.
+pub(super) fn add_file_mounts<'a>(
+    pod: &mut Object<'a>,
     container: &Node<'a>,
     section: &mut Section<'a>,
     report: &mut Report<'_>,
-) -> Option<Node<'a>> {
+) -> Option<()> {
     let mut volumes = Vec::new();
     let mut mounts = Vec::new();
     for kind in KINDS {
@@ -66,10 +67,9 @@ pub(super) fn file_mounts<'a>(
     let mut one = Object::new(span);
     one.put("name", container.clone());
     one.put("volumeMounts", list(span, mounts));
-    let mut pod = Object::new(span);
     pod.put("volumes", list(span, volumes));
     pod.put("containers", list(span, vec![one.node()]));
-    Some(pod.node())
+    Some(())
 }
 
 fn add<'a>(

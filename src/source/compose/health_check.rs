@@ -5,6 +5,18 @@ use super::super::{
     tree::{Node, Value},
 };
 
+/// The numbers of a health check with their names in ECS: what Docker assumes, and the least and the most that ECS takes
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html>).
+const TIMES: &[(&str, &str, i64, f64, f64)] = &[
+    ("interval", "interval", 30, 5.0, 300.0),
+    ("timeout", "timeout", 30, 2.0, 60.0),
+    ("retries", "retries", 3, 1.0, 10.0),
+    ("start_period", "startPeriod", 0, 0.0, 300.0),
+];
+
+/// What is said of a number that ECS does not take.
+const NEAREST: &str = "it has the nearest value that ECS takes, which has an interval of 5 to 300 s, a timeout of 2 to 60 s, 1 to 10 retries and a start_period of at most 300 s";
+
 /// Takes a health check, with the times that Docker assumes. `None` also if it is switched off, or is that of the image.
 pub(super) fn health_check<'a>(
     section: &mut Section<'a>,
@@ -15,20 +27,19 @@ pub(super) fn health_check<'a>(
     let is_off = check.take("disable").is_some_and(|node| is_true(&node));
     let test = check.take("test");
     let mut made = Object::new(span);
-    let times = [
-        ("interval", "interval", 30),
-        ("timeout", "timeout", 30),
-        ("retries", "retries", 3),
-        ("start_period", "startPeriod", 0),
-    ];
-    for (key, name, assumed) in times {
-        let value = check
-            .take(key)
-            .map(|node| match node.scalar().and_then(seconds) {
-                Some(seconds) => number(node.span, seconds),
-                None => node,
-            });
-        made.put(name, value.unwrap_or_else(|| number(span, assumed)));
+    for (key, name, assumed, least, most) in TIMES {
+        let path = check.path(key);
+        let value = check.take(key).map(|node| {
+            let Some(seconds) = node.scalar().and_then(seconds) else {
+                return node;
+            };
+            let nearest = seconds.ceil().clamp(*least, *most);
+            if nearest.total_cmp(&seconds.ceil()).is_ne() {
+                report.unread(node.span, path, NEAREST);
+            }
+            number(node.span, nearest)
+        });
+        made.put(*name, value.unwrap_or_else(|| number(span, assumed)));
     }
     let advice = "a container is checked at the same interval from its start on";
     check.unread(&["start_interval"], advice, report);

@@ -19,8 +19,11 @@ pub(super) fn add<'a>(
     let mut needs_node = false;
     let mut linux = Object::new(span);
     let mut capabilities = Object::new(span);
-    capabilities.elements("add", section.elements("cap_add").unwrap_or_default());
-    capabilities.elements("drop", section.elements("cap_drop").unwrap_or_default());
+    let added = capability_names(section, "cap_add");
+    // Fargate adds no other one.
+    needs_node |= added.iter().any(|it| it.text() != Some("SYS_PTRACE"));
+    capabilities.elements("add", added);
+    capabilities.elements("drop", capability_names(section, "cap_drop"));
     if !capabilities.is_empty() {
         linux.put("capabilities", capabilities.node());
     }
@@ -68,6 +71,19 @@ pub(super) fn add<'a>(
         report,
     );
     needs_node
+}
+
+/// Takes the names of capabilities, as ECS has them: Docker reads `cap_net_admin` too.
+fn capability_names<'a>(section: &mut Section<'a>, key: &str) -> Vec<Node<'a>> {
+    let names = section.elements(key).unwrap_or_default().into_iter();
+    let names = names.map(|node| match node.text().map(str::to_ascii_uppercase) {
+        Some(name) => {
+            let name = name.strip_prefix("CAP_").unwrap_or(&name).to_owned();
+            text(node.span, name)
+        }
+        None => node,
+    });
+    names.collect()
 }
 
 /// Takes devices of the host: `/dev/fuse:/dev/fuse:rwm`.

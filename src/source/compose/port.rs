@@ -19,6 +19,8 @@ const DIFFERENT: &str =
 struct Port {
     number: String,
     protocol: String,
+    /// The port of the machine.
+    published: Option<String>,
     span: Span,
     /// Whether requests of browsers arrive there.
     is_web: bool,
@@ -35,6 +37,21 @@ pub(super) struct Ports {
 impl Ports {
     /// Takes the ports that a service publishes, and those that only others reach.
     pub(super) fn take(section: &mut Section<'_>, report: &mut Report<'_>) -> Self {
+        let mut made = Self::take_all(section, report);
+        let path = section.path("ports");
+        for port in &made.all {
+            port.explain(&path, report);
+        }
+        for element in section.elements("expose").unwrap_or_default() {
+            let written = element.scalar().unwrap_or_default();
+            let (number, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
+            made.add(number, protocol, None, element.span, false);
+        }
+        made
+    }
+
+    /// Takes the ports that a service publishes.
+    pub(super) fn take_all(section: &mut Section<'_>, report: &mut Report<'_>) -> Self {
         let mut made = Self::default();
         let path = section.path("ports");
         for element in section.elements("ports").unwrap_or_default() {
@@ -48,34 +65,24 @@ impl Ports {
                 Err(short) => short.scalar().and_then(short_form),
             };
             match read {
-                Some(read) => made.publish(read, span, &path, report),
+                Some(read) => {
+                    let is_web = read.is_web();
+                    made.add(&read.target, &read.protocol, read.published, span, is_web);
+                }
                 None => report.unread(span, path.clone(), UNCLEAR),
             }
-        }
-        for element in section.elements("expose").unwrap_or_default() {
-            let written = element.scalar().unwrap_or_default();
-            let (number, protocol) = written.split_once('/').unwrap_or((written, "tcp"));
-            made.add(number, protocol, element.span, false);
         }
         made
     }
 
-    fn publish(&mut self, read: Read, span: Span, path: &str, report: &mut Report<'_>) {
-        let is_web = matches!(read.application.as_deref(), Some("http" | "https"))
-            || matches!(read.published.as_deref(), Some("80" | "443"));
-        if !is_web {
-            report.unread(span, path.to_owned(), PUBLISHED);
-        } else if read
-            .published
-            .as_deref()
-            .is_some_and(|it| it != read.target)
-        {
-            report.unused(span, path.to_owned(), DIFFERENT);
-        }
-        self.add(&read.target, &read.protocol, span, is_web);
-    }
-
-    fn add(&mut self, number: &str, protocol: &str, span: Span, is_web: bool) {
+    fn add(
+        &mut self,
+        number: &str,
+        protocol: &str,
+        published: Option<String>,
+        span: Span,
+        is_web: bool,
+    ) {
         let key = (number.to_owned(), protocol.to_owned());
         let place = *self.places.entry(key).or_insert(self.all.len());
         match self.all.get_mut(place) {
@@ -83,10 +90,33 @@ impl Ports {
             None => self.all.push(Port {
                 number: number.to_owned(),
                 protocol: protocol.to_owned(),
+                published,
                 span,
                 is_web,
             }),
         }
+    }
+
+    /// Returns the port mappings of a container that is one of several of a task, as its machine has them.
+    pub(super) fn published<'a>(&self, has_own_network: bool) -> Option<Node<'a>> {
+        let span = self.all.first()?.span;
+        let made = self.all.iter().map(|port| {
+            let mut made = Object::new(port.span);
+            let is_range = port.number.contains('-');
+            let key = if is_range {
+                "containerPortRange"
+            } else {
+                "containerPort"
+            };
+            made.put(key, whole(port.span, &port.number));
+            let published = port.published.as_deref().filter(|it| *it != "0");
+            if let Some(published) = published.filter(|_| !has_own_network && !is_range) {
+                made.put("hostPort", whole(port.span, published));
+            }
+            made.put("protocol", text(port.span, port.protocol.clone()));
+            made.node()
+        });
+        Some(list(span, made.collect()))
     }
 
     /// Returns the port mappings; each of TCP has a name, for Service Connect.
@@ -154,6 +184,15 @@ impl Ports {
 }
 
 impl Port {
+    /// Says what becomes of a port that is published.
+    fn explain(&self, path: &str, report: &mut Report<'_>) {
+        if !self.is_web {
+            report.unread(self.span, path.to_owned(), PUBLISHED);
+        } else if self.published.as_ref().is_some_and(|it| *it != self.number) {
+            report.unused(self.span, path.to_owned(), DIFFERENT);
+        }
+    }
+
     fn has_name(&self) -> bool {
         self.protocol == "tcp" && !self.number.contains('-')
     }
@@ -170,6 +209,13 @@ struct Read {
     published: Option<String>,
     protocol: String,
     application: Option<String>,
+}
+
+impl Read {
+    fn is_web(&self) -> bool {
+        matches!(self.application.as_deref(), Some("http" | "https"))
+            || matches!(self.published.as_deref(), Some("80" | "443"))
+    }
 }
 
 /// Reads `[[HOST:]PUBLISHED:]TARGET[/PROTOCOL]`.

@@ -9,6 +9,9 @@ use super::super::{
 };
 use crate::diagnostic::Message;
 
+/// What a volume is: the member of ECS, and its value.
+pub(super) type Source<'a> = (&'static str, Node<'a>);
+
 /// The parts of a file that services refer to.
 #[derive(Debug, Default)]
 pub(super) struct Project<'a> {
@@ -17,6 +20,8 @@ pub(super) struct Project<'a> {
     pub(super) cluster: Option<Node<'a>>,
     /// The IDs of file systems, by the names of the volumes that are made already.
     pub(super) file_systems: BTreeMap<String, Node<'a>>,
+    /// What named volumes are, if all services are in one task: others are directories of the task.
+    pub(super) sources: Option<BTreeMap<String, Source<'a>>>,
     /// The services without a limit of memory.
     assumed: Vec<String>,
     span: Span,

@@ -6,7 +6,8 @@ use super::{
         tree::Node,
     },
     container, deployment,
-    file_mount::file_mounts,
+    file_mount::add_file_mounts,
+    host_name::host_aliases,
     linux,
     port::Ports,
     project::{Project, drop_extensions},
@@ -136,7 +137,12 @@ pub(super) fn requests<'a>(
     let mut kubernetes = Object::new(span);
     let path = section.path("ports");
     kubernetes.maybe("expose", ports.expose(&name, path, report));
-    kubernetes.maybe("pod", file_mounts(&name, &mut section, report));
+    let mut pod = Object::new(span);
+    add_file_mounts(&mut pod, &name, &mut section, report);
+    pod.elements("hostAliases", host_aliases(&mut section, report));
+    if !pod.is_empty() {
+        kubernetes.put("pod", pod.node());
+    }
     if !kubernetes.is_empty() {
         spec.put("kubernetes", kubernetes.node());
     }
@@ -153,7 +159,7 @@ pub(super) fn requests<'a>(
 }
 
 /// Returns the service as an `EcsService`.
-fn resource<'a>(name: Node<'a>, spec: Node<'a>) -> Node<'a> {
+pub(super) fn resource<'a>(name: Node<'a>, spec: Node<'a>) -> Node<'a> {
     let span = name.span;
     let mut metadata = Object::new(span);
     metadata.put("name", name);
@@ -223,7 +229,7 @@ fn task_definition<'a>(
 }
 
 /// Takes the platform, such as `linux/arm64`.
-fn platform<'a>(section: &mut Section<'a>) -> Option<Node<'a>> {
+pub(super) fn platform<'a>(section: &mut Section<'a>) -> Option<Node<'a>> {
     let is_linux = |node: &Node<'a>| architecture(node).is_some();
     let node = section.take_if("platform", is_linux)?;
     let span = node.span;

@@ -19,7 +19,7 @@ fn values() -> Values {
 fn expanded(file: &str) -> (Vec<String>, Vec<String>) {
     let root = parse_one("compose.yaml", file).unwrap().unwrap();
     assert!(is_file(&root), "{file}");
-    let (requests, findings) = expansion(file, &expand(&root, &values()));
+    let (requests, findings) = expansion(file, &expand(&root, "compose.yaml", &values()));
     let findings = findings.iter();
     let findings = findings.map(|message| format!("{}: {message}", message.reason()));
     (requests, findings.collect())

@@ -24,6 +24,8 @@ pub(super) struct Volumes<'a> {
     /// Whether one is a directory of the node.
     pub(super) needs_node: bool,
     names: BTreeSet<String>,
+    /// What the names of directories begin with that only this container has.
+    prefix: String,
 }
 
 /// A mount as a file writes it.
@@ -36,13 +38,36 @@ struct Mount {
 }
 
 impl<'a> Volumes<'a> {
-    /// Takes the volumes and the directories in memory.
+    /// Takes the volumes and the directories in memory of a service that is a task of its own.
     pub(super) fn take(
         project: &Project<'a>,
         section: &mut Section<'a>,
         report: &mut Report<'_>,
     ) -> Self {
-        let mut made = Self::default();
+        Self::default().with(project, section, report)
+    }
+
+    /// Takes those of a service that is one of several containers of a task.
+    pub(super) fn take_of(
+        project: &Project<'a>,
+        service: &str,
+        section: &mut Section<'a>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let made = Self {
+            prefix: format!("{service}-"),
+            ..Self::default()
+        };
+        made.with(project, section, report)
+    }
+
+    fn with(
+        mut self,
+        project: &Project<'a>,
+        section: &mut Section<'a>,
+        report: &mut Report<'_>,
+    ) -> Self {
+        let made = &mut self;
         let path = section.path("volumes");
         for element in section.elements("volumes").unwrap_or_default() {
             let span = element.span;
@@ -66,7 +91,7 @@ impl<'a> Volumes<'a> {
             report.unused(directory.span, path.clone(), IN_MEMORY);
             made.scratch(&target, false, directory.span);
         }
-        made
+        self
     }
 
     fn add(&mut self, project: &Project<'a>, mount: Mount, path: &str, report: &mut Report<'_>) {
@@ -89,6 +114,12 @@ impl<'a> Volumes<'a> {
             Some(source) if source.starts_with(['.', '~']) || source.contains('/') => {
                 report.unread(span, path.to_owned(), BESIDE);
             }
+            Some(source) if project.sources.is_some() => {
+                let sources = project.sources.as_ref();
+                let known = sources.and_then(|all| all.get(&source)).cloned();
+                self.volume(&source, span, known);
+                self.mount(&source, &target, is_read_only, span);
+            }
             Some(source) => {
                 let id = project.file_systems.get(&source).cloned();
                 let open = || report.open(span, &format!("{source}.FileSystem"));
@@ -103,7 +134,7 @@ impl<'a> Volumes<'a> {
 
     /// Adds a directory that is empty when a task starts.
     fn scratch(&mut self, target: &str, is_read_only: bool, span: Span) {
-        let name = name_of(target);
+        let name = format!("{}{}", self.prefix, name_of(target));
         self.volume(&name, span, None);
         self.mount(&name, target, is_read_only, span);
     }

@@ -142,8 +142,15 @@ fn definition_file(
     let (folder, _) = split(configuration);
     let path = join(folder, named);
     let path = path.ok_or("it is outside of the folder that is given")?;
-    let text = files.text(&path)?;
-    Ok((path, text))
+    match files.text(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => {
+            // A build step may make the file of the one in Jsonnet beside it.
+            let program = path.strip_suffix(".json").map(|it| format!("{it}.jsonnet"));
+            let text = program.as_ref().and_then(|it| files.text(it).ok());
+            program.zip(text).ok_or(error)
+        }
+    }
 }
 
 /// Returns what is in a file, once it is evaluated if it is Jsonnet.

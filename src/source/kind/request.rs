@@ -24,8 +24,8 @@ pub(super) fn request(node: &Node<'_>) -> Result<Form, Message> {
     }
     if is_of_ecs_cli(node) {
         return Err(ambiguous(
-            "these are parameters of the Amazon ECS CLI, which are not read",
-            "give the output of aws ecs describe-task-definition and describe-services, which hold what the CLI made of \
+            "these are parameters of the Amazon ECS CLI, which belong to a Compose file",
+            "call the file ecs-params.yml, and name its Compose file too; or give the output of aws ecs describe-task-definition and describe-services, which hold what the CLI made of \
              them and of the Compose file",
         ));
     }

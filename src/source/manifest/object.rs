@@ -46,6 +46,33 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Puts a value in the place of the one that a member has, if there is one.
+    pub(in crate::source) fn replace(&mut self, key: &'static str, value: Option<Node<'a>>) {
+        let Some(value) = value else { return };
+        self.members.retain(|member| member.key != key);
+        self.put(key, value);
+    }
+
+    /// Changes the members of an object that is a member.
+    pub(in crate::source) fn within(
+        &mut self,
+        key: &'static str,
+        span: Span,
+        change: impl FnOnce(&mut Self),
+    ) {
+        let known = self.members.iter().position(|member| member.key == key);
+        let known = known.map(|at| self.members.remove(at).value);
+        let mut inner = match known {
+            Some(Node {
+                value: Value::Object(members),
+                span,
+            }) => Self { members, span },
+            _ => Self::new(span),
+        };
+        change(&mut inner);
+        self.put(key, inner.node());
+    }
+
     /// Whether it has a member.
     pub(in crate::source) fn has(&self, key: &str) -> bool {
         self.members.iter().any(|member| member.key == key)
