@@ -1,0 +1,5 @@
+{
+  all: [
+    { name: 'orders', image: image },
+  ],
+}
