@@ -117,18 +117,7 @@ pub(super) fn add<'a>(
         sources: Vec::new(),
         known: BTreeSet::new(),
     };
-    let mut made = Vec::new();
-    let mut runtime = None;
-    if let Some(mut services) = services {
-        for member in services.take_all() {
-            let path = services.path(&member.key);
-            let name = text(member.key_span, member.key);
-            if let Ok(mut service) = Section::of(path, member.value) {
-                runtime = runtime.or(platform(&mut service));
-                made.push(containers.add(&name, service, report));
-            }
-        }
-    }
+    let (made, runtime) = containers.all(services, report);
     let runs_on_fargate =
         has_own_network && cpu.is_some() && memory.is_some() && !containers.needs_node;
     let launch_type = if runs_on_fargate { "FARGATE" } else { "EC2" };
@@ -151,13 +140,7 @@ pub(super) fn add<'a>(
     task.elements("placementConstraints", constraints);
     task.put("containerDefinitions", list(span, made));
     task.elements("volumes", std::mem::take(&mut containers.sources));
-    if let Some(others) = containers.overrides {
-        let advice = "give the name of a service of the Compose file";
-        let mut others = others;
-        for member in others.take_all() {
-            report.unread(member.key_span, others.path(&member.key), advice);
-        }
-    }
+    containers.finish(report);
     definition.finish(report);
     Made {
         node: task.node(),
@@ -182,6 +165,39 @@ struct Containers<'c, 'a> {
 }
 
 impl<'a> Containers<'_, 'a> {
+    /// Returns the containers of all services, and the platform that one of them names.
+    fn all(
+        &mut self,
+        services: Option<Section<'a>>,
+        report: &mut Report<'_>,
+    ) -> (Vec<Node<'a>>, Option<Node<'a>>) {
+        let mut made = Vec::new();
+        let mut runtime = None;
+        let Some(mut services) = services else {
+            return (made, runtime);
+        };
+        for member in services.take_all() {
+            let path = services.path(&member.key);
+            let name = text(member.key_span, member.key);
+            if let Ok(mut service) = Section::of(path, member.value) {
+                runtime = runtime.or(platform(&mut service));
+                made.push(self.add(&name, service, report));
+            }
+        }
+        (made, runtime)
+    }
+
+    /// Names what the parameters say of services that the file does not have.
+    fn finish(self, report: &mut Report<'_>) {
+        let Some(mut others) = self.overrides else {
+            return;
+        };
+        let advice = "give the name of a service of the Compose file";
+        for member in others.take_all() {
+            report.unread(member.key_span, others.path(&member.key), advice);
+        }
+    }
+
     /// Returns the container of a service.
     fn add(
         &mut self,
