@@ -39,6 +39,8 @@ fn files_are_recognized() {
         ("services: {a: {extends: {service: b}}}", true),
         ("services: {a: {command: c}}", false),
         ("services: {a: {image: b}, c: null}", false),
+        ("include: [a.yaml, {path: [b.yaml]}]", true),
+        ("include: [a]", false),
         ("services: [{image: b}]", false),
         ("services: {}", false),
         ("a: {image: b}", false),
@@ -192,6 +194,47 @@ fn members_are_translated() {
             "linuxParameters",
             r#"{capabilities:{add:["SYS_PTRACE"],drop:["ALL"]},initProcessEnabled:true}"#,
         ),
+        (
+            "cap_add: [cap_net_admin], cap_drop: [all]",
+            "linuxParameters",
+            r#"{capabilities:{add:["NET_ADMIN"],drop:["ALL"]}}"#,
+        ),
+        ("cap_add: [NET_ADMIN]", "launchType", r#""EC2""#),
+        (
+            "extra_hosts: ['a:10.0.0.1', 'b=host-gateway']",
+            "pod",
+            r#"{hostAliases:[{ip:"10.0.0.1",hostnames:["a"]}]}"#,
+        ),
+        (
+            "healthcheck: {test: [CMD, a], interval: 1s, timeout: 2m, retries: 30, start_period: 10m}",
+            "healthCheck",
+            r#"{interval:5,timeout:60,retries:10,startPeriod:300,command:["CMD","a"]}"#,
+        ),
+        (
+            "gpus: all",
+            "resourceRequirements",
+            r#"[{type:"GPU",value:"1"}]"#,
+        ),
+        (
+            "gpus: [{count: 2}]",
+            "resourceRequirements",
+            r#"[{type:"GPU",value:"2"}]"#,
+        ),
+        (
+            "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], device_ids: ['0', '3']}]}}}",
+            "resourceRequirements",
+            r#"[{type:"GPU",value:"2"}]"#,
+        ),
+        ("mem_limit: 0", "memory", r#""512""#),
+        ("mem_limit: 1.5GiB", "memory", r#""2048""#),
+        ("command: [sleep, 10]", "command", r#"["sleep","10"]"#),
+        (
+            "environment: [A=1, A=2]",
+            "environment",
+            r#"[{name:"A",value:"2"}]"#,
+        ),
+        ("ports: ['80:${PORT}']", "containerPort", r#""${PORT}""#),
+        ("volumes: ['${PWD}/a:/b']", "volumes", "-"),
         ("user: '1000'", "user", r#""1000""#),
         ("working_dir: /app", "workingDirectory", r#""/app""#),
         ("read_only: true", "readonlyRootFilesystem", "true"),
@@ -251,6 +294,26 @@ fn a_member_that_nothing_takes_is_named() {
         ),
         ("volumes: ['./a:/b']", "services.web.volumes"),
         ("healthcheck: {interval: 1s}", "services.web.healthcheck"),
+        (
+            "healthcheck: {test: a, interval: 1s}",
+            "services.web.healthcheck.interval",
+        ),
+        ("gpus: all", "services.web.gpus"),
+        (
+            "deploy: {resources: {reservations: {devices: [{capabilities: [gpu], count: all}]}}}",
+            "services.web.deploy.resources.reservations.devices",
+        ),
+        (
+            "extra_hosts: ['a:host-gateway']",
+            "services.web.extra_hosts.a",
+        ),
+        ("pre_start: []", "services.web.pre_start"),
+        ("dns_opt: [a]", "services.web.dns_opt"),
+        ("volumes: ['${PWD}/a:/b']", "services.web.volumes"),
+        (
+            "env_file: [a.env, {path: b.env, required: false}]",
+            "services.web.env_file",
+        ),
         ("env_file: .env", "services.web.env_file"),
         ("profiles: [debug]", "services.web.profiles"),
         ("extends: {service: b}", "services.web.extends"),
@@ -311,4 +374,24 @@ fn services_are_units_of_their_own() {
         ["service web runs web -", "service db runs db -"],
         "{problems:?}"
     );
+}
+
+#[test]
+fn names_are_those_that_ecs_and_dns_may_have() {
+    let (requests, findings) = expanded("services: {Web.Front: {image: a}, b_c: {image: a}}");
+    let all = requests.join("\n");
+    assert_eq!(value_after(&all, "family"), r#""web-front""#);
+    let named = findings
+        .iter()
+        .filter(|it| it.contains("services.Web.Front"));
+    assert_eq!(named.count(), 1, "{findings:?}");
+}
+
+#[test]
+fn what_is_only_repeated_asks_for_nothing() {
+    let file =
+        "x-a: {image: '${UNUSED}'}\nx-b: &b {image: 'a:${TAG}'}\nservices: {web: {<<: *b}}\n";
+    let (_, findings) = expanded(file);
+    let all = findings.join("\n");
+    assert!(all.contains("TAG") && !all.contains("UNUSED"), "{all}");
 }

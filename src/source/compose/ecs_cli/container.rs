@@ -72,16 +72,7 @@ pub(super) fn overriding<'a>(
         credentials.finish(report);
         made.replace("repositoryCredentials", Some(made_of.node()));
     }
-    let names = [("name", "name"), ("value_from", "valueFrom")];
-    let secrets = renamed(&mut params, "secrets", &names, report);
-    made.elements("secrets", secrets);
-    if let Some(mut logging) = params.section("logging") {
-        let options = renamed(&mut logging, "secret_options", &names, report);
-        logging.finish(report);
-        made.within("logConfiguration", span, |log| {
-            log.elements("secretOptions", options);
-        });
-    }
+    secrets_and_logs(made, &mut params, report);
     if let Some(mut firelens) = params.section("firelens_configuration") {
         let mut router = Object::new(span);
         router.maybe("type", firelens.text("type"));
@@ -110,6 +101,21 @@ pub(super) fn overriding<'a>(
     }
     params.finish(report);
     needs_node
+}
+
+/// Adds the secrets of a container, and what its log has beside the options in the Compose file.
+fn secrets_and_logs<'a>(made: &mut Object<'a>, params: &mut Section<'a>, report: &mut Report<'_>) {
+    let span = params.span;
+    let names = [("name", "name"), ("value_from", "valueFrom")];
+    let secrets = renamed(params, "secrets", &names, report);
+    made.elements("secrets", secrets);
+    if let Some(mut logging) = params.section("logging") {
+        let options = renamed(&mut logging, "secret_options", &names, report);
+        logging.finish(report);
+        made.within("logConfiguration", span, |log| {
+            log.elements("secretOptions", options);
+        });
+    }
 }
 
 /// Puts a health check in the place of the one of the Compose file, member by member.
