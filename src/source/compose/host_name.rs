@@ -12,21 +12,26 @@ use super::{
 /// The address of the machine, which Docker puts in.
 const MACHINE: &str = "host-gateway";
 
-/// Takes the names, as `hostAliases` of a pod. ECS has them only in tasks without an address of their own.
+/// Takes the names, as a patch of the pod that adds them. ECS has them only in tasks without an address of their own.
 pub(super) fn host_aliases<'a>(
     section: &mut Section<'a>,
     report: &mut Report<'_>,
-) -> Vec<Node<'a>> {
+) -> Option<Node<'a>> {
     let path = section.path("extra_hosts");
-    let hosts = addresses(section, &path, report).into_iter();
-    let made = hosts.map(|(name, address)| {
+    let hosts = addresses(section, &path, report);
+    let span = hosts.first()?.1.span;
+    let made = hosts.into_iter().map(|(name, address)| {
         let span = address.span;
         let mut made = Object::new(span);
         made.put("ip", address);
         made.put("hostnames", list(span, vec![name]));
         made.node()
     });
-    made.collect()
+    let mut spec = Object::new(span);
+    spec.put("hostAliases", list(span, made.collect()));
+    let mut patch = Object::new(span);
+    patch.put("spec", spec.node());
+    Some(patch.node())
 }
 
 /// Takes the names as ECS has them.

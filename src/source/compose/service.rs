@@ -139,7 +139,7 @@ pub(super) fn requests<'a>(
     kubernetes.maybe("expose", ports.expose(&name, path, report));
     let mut pod = Object::new(span);
     add_file_mounts(&mut pod, &name, &mut section, report);
-    pod.elements("hostAliases", host_aliases(&mut section, report));
+    pod.maybe("patch", host_aliases(&mut section, report));
     if !pod.is_empty() {
         kubernetes.put("pod", pod.node());
     }

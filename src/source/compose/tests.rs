@@ -203,7 +203,7 @@ fn members_are_translated() {
         (
             "extra_hosts: ['a:10.0.0.1', 'b=host-gateway']",
             "pod",
-            r#"{hostAliases:[{ip:"10.0.0.1",hostnames:["a"]}]}"#,
+            r#"{patch:{spec:{hostAliases:[{ip:"10.0.0.1",hostnames:["a"]}]}}}"#,
         ),
         (
             "healthcheck: {test: [CMD, a], interval: 1s, timeout: 2m, retries: 30, start_period: 10m}",

@@ -66,7 +66,8 @@ pub(super) fn run(
         registered: BTreeSet::new(),
         why: None,
     };
-    let thunk = calls.load(&mut program, path, &text)?;
+    let text = SourceText::new(path.as_str(), &text);
+    let thunk = calls.load(&mut program, path, text)?;
     let evaluated = program.eval_value(&thunk, &mut calls);
     let made = evaluated.and_then(|value| program.manifest_json(&value, false));
     match made {
@@ -86,9 +87,8 @@ impl<'p> Calls<'p> {
         &mut self,
         program: &mut Program<'p>,
         path: String,
-        text: &str,
+        text: SourceText,
     ) -> Result<Thunk<'p>, Failure> {
-        let text = SourceText::new(path.as_str(), text);
         let (context, id) = program
             .span_manager_mut()
             .insert_source_context(text.text().len());
@@ -100,7 +100,7 @@ impl<'p> Calls<'p> {
         });
         if nested(text.text()) > MOST_NESTED {
             let message = "it is too large: there are too many brackets and keywords".to_owned();
-            let file = (!is_first).then_some(path);
+            let file = (!is_first).then(|| text.name().to_owned());
             return Err(Failure::of_file(file, message));
         }
         self.register(program, text.text());
@@ -153,7 +153,7 @@ impl<'p> Calls<'p> {
                 let message = match self.sources.get(number) {
                     Some(source) => {
                         let line = source.text.position(span.start).line;
-                        format!("{}:{line}: {}", source.path, reason.message)
+                        format!("{}:{line}: {}", source.text.name(), reason.message)
                     }
                     None => reason.message,
                 };
@@ -169,7 +169,7 @@ impl<'p> Calls<'p> {
         program: &Program<'p>,
         from: SpanId,
         path: &str,
-    ) -> Result<(String, String), ImportError> {
+    ) -> Result<(String, SourceText), ImportError> {
         let source = self.at(program, from);
         let source = source.and_then(|(number, _)| self.sources.get(number));
         let (folder, _) = source.map_or(("", ""), |source| split(&source.path));
@@ -202,7 +202,7 @@ impl<'p> Callbacks<'p> for Calls<'p> {
         if let Some(thunk) = self.loaded.get(&path) {
             return Ok(thunk.clone());
         }
-        match self.load(program, path.clone(), &text) {
+        match self.load(program, path.clone(), text) {
             Ok(thunk) => {
                 self.loaded.insert(path, thunk.clone());
                 Ok(thunk)
@@ -221,7 +221,7 @@ impl<'p> Callbacks<'p> for Calls<'p> {
         path: &str,
     ) -> Result<String, ImportError> {
         let (_, text) = self.import_text(program, from, path)?;
-        Ok(text)
+        Ok(text.text().to_owned())
     }
 
     fn import_bin(
@@ -231,7 +231,7 @@ impl<'p> Callbacks<'p> for Calls<'p> {
         path: &str,
     ) -> Result<Vec<u8>, ImportError> {
         let (_, text) = self.import_text(program, from, path)?;
-        Ok(text.into_bytes())
+        Ok(text.text().as_bytes().to_vec())
     }
 
     fn trace(&mut self, _: &mut Program<'p>, _: &str, _: &[EvalStackTraceItem]) {}

@@ -15,7 +15,7 @@ use super::{
         placeholder::Fill,
         syntax::parse_one,
         terraform::configuration::Files,
-        text::Span,
+        text::{SourceText, Span},
         tree::{Member, Node, Value},
     },
     Asked,
@@ -57,16 +57,19 @@ pub(super) enum Said {
     Done(Box<Result<(String, Asked), Failure>>),
 }
 
+/// A file that is imported, or why it is not read.
+pub(super) type Answer = Result<SourceText, String>;
+
 /// How the thread that evaluates gets the texts of files.
 #[derive(Debug)]
 pub(super) struct Imports {
     pub(super) ask: Sender<Said>,
-    pub(super) answer: Receiver<Result<String, String>>,
+    pub(super) answer: Receiver<Answer>,
 }
 
 impl Imports {
-    /// Returns the text of a file.
-    pub(super) fn text(&self, path: &str) -> Result<String, String> {
+    /// Returns the text of a file, with the name that messages have.
+    pub(super) fn text(&self, path: &str) -> Answer {
         let gone = || "it was given up".to_owned();
         let asked = self.ask.send(Said::Import(path.to_owned()));
         asked.map_err(|_| gone())?;
@@ -97,7 +100,7 @@ pub(super) fn evaluate(
     if let Err(error) = thread.name("jsonnet".to_owned()).spawn(work) {
         return Err(Failure::whole(format!("it cannot be evaluated: {error}")));
     }
-    let (json, asked) = wait(&said, &reply, files)?;
+    let (json, asked) = wait(&said, &reply, files, LONGEST)?;
     if json.len() > LARGEST_RESULT {
         let message = format!("it makes more than {} MiB", LARGEST_RESULT >> 20);
         return Err(Failure::whole(message));
@@ -113,10 +116,11 @@ pub(super) fn evaluate(
 /// Waits for the result, and gives the texts of files until then.
 fn wait(
     said: &Receiver<Said>,
-    reply: &Sender<Result<String, String>>,
+    reply: &Sender<Answer>,
     files: Option<&dyn Files>,
+    longest: Duration,
 ) -> Result<(String, Asked), Failure> {
-    let end = Instant::now() + LONGEST;
+    let end = Instant::now() + longest;
     let mut imports = 0;
     loop {
         let rest = end.saturating_duration_since(Instant::now());
@@ -130,10 +134,10 @@ fn wait(
                     None => Err("there is no folder that it could be in".to_owned()),
                 };
                 // The thread that asked may have ended.
-                drop(reply.send(text.map(|text| text.text().to_owned())));
+                drop(reply.send(text));
             }
             Err(RecvTimeoutError::Timeout) => {
-                let seconds = LONGEST.as_secs();
+                let seconds = longest.as_secs();
                 let message = format!("its evaluation takes more than {seconds} s");
                 return Err(Failure::whole(message));
             }
@@ -162,4 +166,25 @@ fn without_place(node: Node<'_>) -> Node<'_> {
         value => value,
     };
     Node { value, span }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_given_up() {
+        let (ask, said) = channel();
+        let (reply, answer) = channel();
+        let found = wait(&said, &reply, None, Duration::ZERO);
+        let message = found.unwrap_err().message;
+        assert_eq!(message, "its evaluation takes more than 0 s");
+        ask.send(Said::Import("a".to_owned())).unwrap();
+        drop(ask);
+        let found = wait(&said, &reply, None, LONGEST);
+        let message = found.unwrap_err().message;
+        assert_eq!(message, "its evaluation failed");
+        let text: Answer = answer.recv().unwrap();
+        assert!(text.is_err());
+    }
 }

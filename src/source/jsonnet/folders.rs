@@ -65,10 +65,36 @@ impl Folders {
     /// Returns the folder of a file and its path below the border.
     fn place(&self, name: &str) -> Option<(&Folder, String)> {
         let of = |folder: &'_ Folder| {
-            let inside = plain(name).strip_prefix(plain(&folder.prefix))?;
-            join(&folder.base, inside.trim_start_matches('/'))
+            let prefix = plain(&folder.prefix).trim_end_matches('/');
+            let inside = plain(name).strip_prefix(prefix)?;
+            let is_inside = prefix.is_empty() || inside.starts_with('/');
+            let inside = is_inside.then(|| inside.trim_start_matches('/'))?;
+            join(&folder.base, inside)
         };
         let around = self.0.iter().filter_map(|it| Some((it, of(it)?)));
         around.max_by_key(|(folder, _)| folder.prefix.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::terraform::configuration::Texts, *};
+
+    #[test]
+    fn the_nearest_folder_has_a_file() {
+        let folder = |prefix: &str, base: &str| Folder {
+            files: Arc::new(Texts::default()),
+            prefix: prefix.to_owned(),
+            base: base.to_owned(),
+        };
+        let folders = Folders::new(vec![folder("./order", "x"), folder("orders/", "y")]);
+        for (name, expected) in [
+            ("orders/task.jsonnet", Some("y/task.jsonnet")),
+            ("./order/a/task.jsonnet", Some("x/a/task.jsonnet")),
+            ("task.jsonnet", None),
+        ] {
+            let found = folders.place(name).map(|(_, path)| path);
+            assert_eq!(found.as_deref(), expected, "{name}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The functions that ecspresso adds to Jsonnet (<https://github.com/kayac/ecspresso#jsonnet>): the environment, and what
 //! its plugins look up. Their values are those that the same functions have in a template of JSON.
 
-use super::{Asked, evaluation::Given};
+use super::{super::placeholder::placeholders, Asked, evaluation::Given};
 
 /// What a function gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,7 @@ pub(super) fn value(
         Kind::WithDefault => name.to_owned(),
         _ => arguments.join("."),
     };
+    let name = without_brackets(&name, asked);
     asked.names.insert(name.clone());
     if let Some(value) = given.fill.get(&name) {
         return value.clone();
@@ -71,6 +72,20 @@ pub(super) fn value(
     let placeholder = format!("{{{{ {function} `{name}` }}}}");
     asked.open.insert((name, placeholder.clone()));
     placeholder
+}
+
+/// Returns a name in which the names of values that are not given stand in place of their placeholders.
+fn without_brackets(name: &str, asked: &mut Asked) -> String {
+    let mut plain = String::new();
+    let mut end = 0;
+    for found in placeholders(name) {
+        asked.inside.insert(found.name.to_owned());
+        plain.push_str(name.get(end..found.start).unwrap_or_default());
+        plain.push_str(found.name);
+        end = found.start + found.text.len();
+    }
+    plain.push_str(name.get(end..).unwrap_or_default());
+    plain
 }
 
 /// Returns the value of a variable that the command line of ecspresso would give.
@@ -136,6 +151,7 @@ mod tests {
                 "{{ net_tfstate `aws_vpc.a.id` }}",
             ),
             ("cfn_output", &["net", "Vpc"], "{{ cfn_output `net.Vpc` }}"),
+            ("ssm", &["/{{ must_env `B` }}/a"], "{{ ssm `/B/a` }}"),
             ("json_escape", &["a\"b"], "a\\\"b"),
         ] {
             let mut asked = Asked::default();

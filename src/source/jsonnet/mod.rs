@@ -92,6 +92,8 @@ pub(super) struct Asked {
     pub(super) names: BTreeSet<String>,
     /// The placeholders that stand for a value, by its name.
     pub(super) open: BTreeSet<(String, String)>,
+    /// The names in whose place they stand in the names of others.
+    pub(super) inside: BTreeSet<String>,
     /// The defaults that are taken, as `--set` would give them.
     pub(super) defaults: BTreeSet<String>,
 }
@@ -100,6 +102,7 @@ impl Asked {
     /// Returns the names whose placeholders are not in the result, so that something else was made of them.
     fn deciding(&self, tree: &Node<'_>) -> Vec<String> {
         let open = self.open.iter();
+        let open = open.filter(|(name, _)| !self.inside.contains(name));
         let absent = open.filter(|(_, placeholder)| !contains(tree, placeholder));
         absent.map(|(name, _)| name.clone()).collect()
     }

@@ -85,13 +85,21 @@ fn expand<'a>(
         return report.finish(root.span, Vec::new());
     };
     let services = top.section("services");
-    let Ok(mut params) = Section::of(format!("{file}: "), params) else {
+    let Ok(mut params) = Section::of(String::new(), params) else {
         return report.finish(root.span, Vec::new());
     };
     params.take("version");
-    let empty = || Section::empty(span);
-    let mut definition = params.section("task_definition").unwrap_or_else(empty);
-    let mut run = params.section("run_params").unwrap_or_else(empty);
+    let mut part = |key: &str| {
+        let is_map = |node: &Node<'a>| node.members().is_some();
+        let node = params.take_if(key, is_map);
+        // Paths are in another file than that of the services.
+        let section = node.map(|node| Section::of(format!("{file}: {key}"), node));
+        section
+            .and_then(Result::ok)
+            .unwrap_or_else(|| Section::empty(span))
+    };
+    let mut definition = part("task_definition");
+    let mut run = part("run_params");
     let mut project = Project::take(&mut top, &mut report);
     let family = match &project.name {
         Some(name) => name.clone(),
