@@ -67,14 +67,11 @@ impl Catalog {
             }
         }
         let mut values = values.into();
-        values.jsonnet = configurations.jsonnet();
-        values.deployments = configurations.deployments(&values);
+        configurations.find(&mut values);
         let given = origins.iter().filter_map(Origin::path);
         let named = values.deployments.named_besides(given);
         let named = named.into_iter();
         origins.extend(named.map(|path| Origin::File { path, folder: None }));
-        values.projects = configurations.projects();
-        values.templates = configurations.templates();
         values.configurations = configurations.found();
         // What a configuration reads is converted where it is read, unless it is named.
         let parts = values.configurations.files_read(&values);

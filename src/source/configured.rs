@@ -71,8 +71,16 @@ impl Given {
         templates.insert(path.to_path_buf());
     }
 
+    /// Finds which of these files belong together, except the configurations of Terraform.
+    pub(super) fn find(&mut self, values: &mut Values) {
+        values.jsonnet = self.jsonnet();
+        values.deployments = self.deployments(values);
+        values.projects = self.projects();
+        values.templates = self.templates();
+    }
+
     /// Returns the templates among these files.
-    pub(super) fn templates(&mut self) -> Arc<Templates> {
+    fn templates(&mut self) -> Arc<Templates> {
         let given = std::mem::take(&mut self.templates).into_iter();
         let folders = given.flat_map(|(root, paths)| {
             let names = paths.iter().filter_map(|path| {
@@ -89,7 +97,7 @@ impl Given {
     }
 
     /// Returns the projects of the Amazon ECS CLI among these files.
-    pub(super) fn projects(&self) -> Arc<Projects> {
+    fn projects(&self) -> Arc<Projects> {
         let files = || self.templates.values().flatten();
         if !files().any(|path| is_params(&path.to_string_lossy())) {
             return Arc::default();
@@ -114,7 +122,7 @@ impl Given {
     }
 
     /// Returns what the configurations of ecspresso among these files say.
-    pub(super) fn deployments(&self, values: &Values) -> Arc<Deployments> {
+    fn deployments(&self, values: &Values) -> Arc<Deployments> {
         let mut deployments = Deployments::default();
         for (root, paths) in &self.deployments {
             let files = Below::folder(root.clone());
@@ -128,7 +136,7 @@ impl Given {
 
     /// Returns where files of Jsonnet find what they import: below the folders that were given, and the Git work trees
     /// around them, as a configuration of Terraform does.
-    pub(super) fn jsonnet(&self) -> Arc<Folders> {
+    fn jsonnet(&self) -> Arc<Folders> {
         let has_any = |paths: &BTreeSet<PathBuf>| {
             let mut names = paths.iter().map(|path| path.to_string_lossy());
             names.any(|name| jsonnet::is_jsonnet(&name) || is_configuration(&name))

@@ -23,6 +23,7 @@ use self::{
     terraform::of_terraform,
 };
 use super::{
+    compose::is_file as is_file_of_compose,
     text::Span,
     tree::{Node, Value},
 };
@@ -130,6 +131,12 @@ impl Search {
     fn object(&mut self, node: &Node<'_>) {
         if has(node, "apiVersion") && has(node, "kind") {
             self.kubernetes(node);
+        } else if template(node) == Some(COMPOSE) && !is_file_of_compose(node) {
+            let part = ambiguous(
+                "this is a part of a Compose file: none of its services has an image",
+                "put it together with the other parts: docker compose -f FILE -f FILE config",
+            );
+            self.push(node.span, Err(part));
         } else if let Some(format) = template(node) {
             self.push(
                 node.span,
@@ -559,6 +566,10 @@ mod tests {
             (
                 r#"{"services":{"web":{"image":"x"}}}"#,
                 "whole Docker Compose templates are not supported yet",
+            ),
+            (
+                r#"{"services":{"web":{"restart":"always"}}}"#,
+                "this is a part of a Compose file: none of its services has an image",
             ),
             (
                 r#"{"resource":{}}"#,
