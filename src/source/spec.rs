@@ -182,7 +182,7 @@ mod tests {
             said(&diagnostics),
             [
                 "containerDefinitions[0].cpus: UnknownField",
-                "containerDefinitions[0].image: RequiredField"
+                "containerDefinitions[0].image: ImageRequired"
             ]
         );
         assert_eq!(request.container_definitions[0].memory, Some(64));

@@ -617,7 +617,7 @@ mod tests {
             ),
             (
                 r#"{"version":1,"task_definition":{"ecs_network_mode":"awsvpc"}}"#,
-                "these are parameters of the Amazon ECS CLI, which are not read",
+                "these are parameters of the Amazon ECS CLI, which belong to a Compose file",
             ),
         ];
         for (text, expected) in table {

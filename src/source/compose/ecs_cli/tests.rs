@@ -41,7 +41,7 @@ fn all_services_are_one_task_definition() {
         "memory: Some(512)",
         "cpu: Some(64)",
         "init_process_enabled: Some(true)",
-        r#"command: Some(["CMD-SHELL", "curl localhost"])"#,
+        r#"command: ["CMD-SHELL", "curl localhost"]"#,
         r#"value_from: Some("/a")"#,
         r#"file_system_id: Some("fs-1")"#,
         r#"name: Some("web-tmp")"#,
