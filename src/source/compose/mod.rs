@@ -21,7 +21,7 @@ mod service;
 mod size;
 mod volume;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
 pub(crate) use self::ecs_cli::Projects;
 pub(super) use self::ecs_cli::{Candidate, expand_params, is_params};
@@ -51,7 +51,11 @@ pub(super) fn is_file(root: &Node<'_>) -> bool {
 /// Whether a list has the files that a file of Compose consists of
 /// (<https://github.com/compose-spec/compose-spec/blob/main/14-include.md>).
 fn names_files(include: &Node<'_>) -> bool {
-    let is_file = |text: &str| text.ends_with(".yml") || text.ends_with(".yaml");
+    let is_file = |text: &str| {
+        let extension = Path::new(text).extension();
+        extension
+            .is_some_and(|it| it.eq_ignore_ascii_case("yml") || it.eq_ignore_ascii_case("yaml"))
+    };
     let names_file = |node: &Node<'_>| {
         let path = node.get("path").unwrap_or(node);
         path.elements().is_some() || path.text().is_some_and(is_file)

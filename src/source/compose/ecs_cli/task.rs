@@ -180,7 +180,8 @@ impl<'a> Containers<'_, 'a> {
             let path = services.path(&member.key);
             let name = text(member.key_span, member.key);
             if let Ok(mut service) = Section::of(path, member.value) {
-                runtime = runtime.or(platform(&mut service));
+                let own = platform(&mut service);
+                runtime = runtime.or(own);
                 made.push(self.add(&name, service, report));
             }
         }
