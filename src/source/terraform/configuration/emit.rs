@@ -134,7 +134,9 @@ impl Evaluator<'_> {
         };
         let context = self.context(instance.module, typed.declared.file, &instance.turn);
         let body = if Type::named(&typed.type_).is_some() || typed.type_ == STRATEGY_OF_CLUSTER {
-            self.body(&typed.declared.block.body, Some(&typed.declared), &context)?
+            // A body that is merged of several files is at no place.
+            let body = &typed.declared.block.body;
+            self.body(body, Some(&typed.declared), &context)?.at(anchor)
         } else {
             self.names(instance)?
         };
