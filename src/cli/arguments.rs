@@ -89,10 +89,10 @@ pub(super) struct InputOptions {
     /// Fill in the placeholders <NAME>, ${NAME} and {{ NAME }}
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = fill)]
     pub(super) fill: Vec<(String, String)>,
-    /// Give a parameter of a CloudFormation template a value
+    /// Give a parameter of a CloudFormation template or a variable of a Terraform configuration a value
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = pair)]
     pub(super) parameters: Vec<(String, String)>,
-    /// Read parameters from a file, as aws cloudformation takes them for create-stack and deploy
+    /// Read parameters and variables from a file, as aws cloudformation takes them for create-stack and deploy
     #[arg(long = "parameters-file", value_name = "PATH")]
     pub(super) parameters_files: Vec<PathBuf>,
     /// The name of the stack that a CloudFormation template makes [default: the name of the file]

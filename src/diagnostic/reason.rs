@@ -353,7 +353,7 @@ reasons! {
         ServiceConnectTlsUnsupported => "Service Connect TLS is not supported: traffic would be in plain text", "remove tls, and encrypt the traffic with a service mesh";
         ServiceRegistryPortConflict => "a service registry takes either port, or containerName and containerPort", "remove one of the two";
         SeveralNodeSources { members } => "nodes come from one source, and spec.kubernetes has {members}", "keep one of them";
-        SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, or convert with --as resources and apply the result where the operator runs";
+        SplitScalingNeedsController => "an autoscaler scales one Deployment, and this service has one for each capacity provider", "name one capacity provider, which in a manifest of Copilot is one without spot_from, or convert with --as resources and apply the result where the operator runs";
         StepAdjustmentsInvalid { message } => "{message}", "steps must neither overlap nor leave a gap; those below the threshold need one without a lower bound, those above it one without an upper bound";
         StepScalingNeedsAlarm => "no alarm triggers this StepScaling policy", "give its alarm, with the ARN or the name of the policy in AlarmActions, or put it into the policy as Alarm";
         StepScalingNeedsController => "this step scaling policy needs the operator", "install the operator, and convert with --as resources; without it, use a policy that adds or removes tasks by the average CPU or memory of the service, or target tracking";
@@ -437,7 +437,7 @@ reasons! {
         DevicePluginDecides { resource } => "the device plugin of {resource} decides the path and the permissions of the device in the container", "configure them in the plugin, or remove containerPath and permissions";
         DisableScaleInMixed => "one HorizontalPodAutoscaler cannot exclude a single metric from scale-in, so more tasks may keep running", "set DisableScaleIn on all policies of the service or on none, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         DockerIsNotOnNodes { path } => "{path} belongs to Docker or the ECS agent, and Kubernetes nodes have neither", "use the Kubernetes version of this software";
-        DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks";
+        DrainMayDropBelowMinimum => "while the service has one task, the drain of its node is an outage: the task ends before its replacement runs", "run at least two tasks: by desiredCount, and by MinCapacity if the service scales";
         DualStackNotConfigured => "the addresses of the service are those that the Ingress gives it", "with an Application Load Balancer, set the annotation alb.ingress.kubernetes.io/ip-address-type: dualstack";
         DuplicateEnvironmentName { name } => "{name} is set twice, and the last value is used", "remove one of them";
         DynamicReferencesAsSecrets { names } => "CloudFormation writes the values of {names} into the task definition when it deploys; here they become secrets, which are read when a task starts", "allow the execution role to read them";
@@ -516,7 +516,7 @@ reasons! {
         NodesAlwaysDrained => "nodes are drained before they are removed, although managedDraining is off", "nothing to do, or bound it with terminationGracePeriodSeconds in kubernetes.karpenter";
         NodesNotManaged => "nothing makes or removes nodes according to this", "give kubernetes.karpenter, or configure what makes the nodes";
         NonEssentialContainerRestarts { name, consequence, advice } => "{name} is restarted whenever it exits, and ECS would leave it stopped: {consequence}", "{advice}";
-        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or have the operator read it: from CloudWatch with --cloud-watch-metric, by a Prometheus query with --metric-query, or as an external metric of the cluster with --external-metric";
+        OperatorCannotMeasure { name, effect } => "the operator cannot read the CloudWatch metric {name}: {effect}", "use CPUUtilization or MemoryUtilization of the service itself, in namespace AWS/ECS, or have the operator read it, with options of its own that convert does not have: --cloud-watch-metric for CloudWatch, --metric-query for Prometheus, or --external-metric for an external metric of the cluster";
         OperatorNeedsSettings { names } => "the operator needs settings of this conversion that a resource cannot carry: {names}", "set them in the values of the Helm chart: logs.agent for logs, and the others under settings";
         OptionUnused { option, value } => "nothing in the input names {value}", "correct the value that {option} gives, or leave it out";
         OutputWithheld => "nothing was written into the folder, because a document was rejected and a tool that prunes would delete what is missing", "correct the document, or leave it out of the input";
@@ -549,7 +549,7 @@ reasons! {
         SandboxRuntimeClass { name } => "the task runs in RuntimeClass {name} instead of a Nitro sandbox", "check that the RuntimeClass isolates as you need";
         ScaleOutCooldownApproximated => "a HorizontalPodAutoscaler has no scale-out cooldown, so it may add tasks again sooner", "nothing to do, or set scaler to operator in autoScaling of the EcsService, if all of its metrics are CPU or memory";
         ScalerNeedsController => "only the operator runs policies itself; here an autoscaler runs them", "nothing to do, or install the operator and apply the EcsService";
-        ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "until the document is corrected, the count follows the other policies, or does not change";
+        ScalingDocumentLeftOut { name } => "service {name} was converted without this document", "correct what is reported of it, of its policy or of its alarm; until then the count follows the other policies, or does not change";
         ScheduleNeverFires => "this schedule never fires: no such time exists, or none between its start and its end", "give a time that exists in the time zone, also when clocks are put forward";
         SecondHostPortNotOpened { value, port, opened } => "host port {value} is not opened: a pod opens one port of its node for containerPort {port}, and {opened} comes first", "let clients use {opened}, or the Service of the tasks";
         SecretOptionsUnused { value } => "secretOptions of log driver {value} are not read", "write what they hold into logConfiguration.options, or use awsfirelens, whose router gets them";
@@ -634,7 +634,7 @@ reasons! {
         FileSkipped { why } => "the file is skipped, because it is no ECS document: {why}", "";
         FileSystemNotPrepopulated => "an empty file system is not filled with the files of the image at the mount path", "copy them once, such as by a task of its own";
         FileSystemSharedWithEcs => "the pods and the tasks that ECS still runs use the same files at the same time", "stop the service of ECS first where two writers do harm";
-        FilesKept { names } => "the folder has files that are yours and stay as they are: {names}", "to have one written again, delete it";
+        FilesKept { names } => "the folder has files that are yours and stay as they are: {names}", "what they say of images, counts and the namespace counts more than the ECS documents; to have one written again, delete it";
         ForecastOnlyIgnored => "a predictive policy in mode ForecastOnly does not scale, and no forecasts are made", "";
         GpusNeedDevicePlugin { name } => "the pods stay Pending until a device plugin offers {name} on a node", "install the NVIDIA device plugin or the GPU Operator; nodes of EKS Auto Mode have it";
         GracePeriodUnused => "healthCheckGracePeriodSeconds has no effect, because nothing checks the health of the tasks", "";

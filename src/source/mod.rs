@@ -54,6 +54,7 @@ mod copilot;
 mod custom_domains;
 mod de;
 mod deployment;
+mod deregistration;
 mod document;
 mod ecspresso;
 mod entry;

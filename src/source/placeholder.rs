@@ -343,9 +343,15 @@ pub(super) fn filled_unless<'a>(
         if let Some(value) = given(found, fill)
             && !keep(found)
         {
-            result.push_str(text.get(end..found.start).unwrap_or_default());
-            result.push_str(value);
+            let before = text.get(end..found.start).unwrap_or_default();
             end = found.start + found.text.len();
+            // A reference to the name of a role, say, ends an ARN that is made of it; who looks it up finds the ARN.
+            if text.starts_with("arn:") && value.starts_with("arn:") && end == text.len() {
+                value.clone_into(&mut result);
+                break;
+            }
+            result.push_str(before);
+            result.push_str(value);
         }
     }
     if end == 0 {
@@ -468,6 +474,21 @@ mod tests {
             ("ü<Ä>${A}ü", "ü<Ä>1ü"),
         ] {
             assert_eq!(filled(Cow::Borrowed(text), &fill), expected);
+        }
+    }
+
+    #[test]
+    fn an_arn_takes_the_place_of_one_that_ends_with_its_name() {
+        let fill = [("N", "1"), ("R", "arn:aws:iam::1:role/web")];
+        let fill = fill.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        for (text, expected) in [
+            ("arn:aws:iam::${N}:role/${R}", "arn:aws:iam::1:role/web"),
+            ("arn:aws:iam::${N}:role/${N}", "arn:aws:iam::1:role/1"),
+            ("role ${R}", "role arn:aws:iam::1:role/web"),
+            ("arn:${R}/x", "arn:arn:aws:iam::1:role/web/x"),
+        ] {
+            let fill = fill.clone().into();
+            assert_eq!(filled(Cow::Borrowed(text), &fill), expected, "{text}");
         }
     }
 

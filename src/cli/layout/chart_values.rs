@@ -26,7 +26,7 @@ const IMAGES: &str = "# The images of containers, by workload and container. Wri
 const REPLICAS: &str = "# How many pods workloads without an autoscaler have.\n";
 const AUTOSCALING: &str = "# The limits of autoscalers.\n";
 const PLACEHOLDERS: &str = "\
-# What was open in the input. As long as a value is empty, the placeholder stays as it is in the object.
+# What was open in the input. A value that is still the placeholder leaves it in the objects.
 # Write numbers in quotes.
 ";
 
@@ -205,7 +205,7 @@ autoscaling:
     maxReplicas: 9
     minReplicas: 2
 
-# What was open in the input. As long as a value is empty, the placeholder stays as it is in the object.
+# What was open in the input. A value that is still the placeholder leaves it in the objects.
 # Write numbers in quotes.
 placeholders:
   ROLE: \"\"

@@ -2,8 +2,7 @@
 
 use super::{
     super::{
-        manifest::{Object, text},
-        text::Span,
+        deregistration::{self, DEFAULT},
         tree::{Member, Node, Value},
     },
     resource::Resource,
@@ -12,39 +11,17 @@ use super::{
 
 const TYPE: &str = "AWS::ElasticLoadBalancingV2::TargetGroup";
 
-/// The annotation that gives a service the delay of its target groups.
-const ANNOTATION: &str = "ecs-operator.dev/deregistration-delay-seconds";
-
-/// The delay of a target group that sets none, in seconds
-/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html>).
-const DEFAULT: &str = "300";
-
 const DELAY: &str = "deregistration_delay.timeout_seconds";
 
 /// Returns the metadata of a service whose target groups are made by a template, from its evaluated properties: how long
 /// they take to deregister a target.
 pub(super) fn metadata<'a>(stack: &Stack<'_, 'a>, properties: &Node<'a>) -> Option<Member<'a>> {
     let balancers = properties.get("LoadBalancers")?.elements()?;
-    let mut longest: Option<(u32, Span)> = None;
-    for balancer in balancers {
-        // One that is not known may take longer.
+    let delays = balancers.iter().map(|balancer| {
         let group = balancer.get("TargetGroupArn")?.text()?;
-        let (seconds, span) = *stack.delays.get(group)?;
-        let longer = longest.is_none_or(|(known, _)| seconds > known);
-        if longer {
-            longest = Some((seconds, span));
-        }
-    }
-    let (seconds, span) = longest?;
-    let mut annotations = Object::new(span);
-    annotations.put(ANNOTATION, text(span, seconds.to_string()));
-    let mut metadata = Object::new(span);
-    metadata.put("annotations", annotations.node());
-    Some(Member {
-        key: "metadata".into(),
-        key_span: span,
-        value: metadata.node(),
-    })
+        stack.delays.get(group).copied()
+    });
+    deregistration::longest(delays).map(deregistration::metadata)
 }
 
 /// Notes the delay of a target group that is referred to by its ARN.
@@ -70,7 +47,7 @@ pub(super) fn note_delay<'t, 'a>(
 /// Returns the deregistration delay of a target group.
 fn delay<'t, 'a>(stack: &mut Stack<'t, 'a>, group: &Resource<'t, 'a>) -> Option<String> {
     let Some(attributes) = group.property("TargetGroupAttributes") else {
-        return Some(DEFAULT.to_owned());
+        return Some(DEFAULT.to_string());
     };
     let attributes = stack.node(attributes, &group.scope)?;
     let attributes = attributes.elements()?;
@@ -83,16 +60,6 @@ fn delay<'t, 'a>(stack: &mut Stack<'t, 'a>, group: &Resource<'t, 'a>) -> Option<
     let found = attributes.find(|it| it.get("Key").and_then(Node::text) == Some(DELAY));
     match found {
         Some(attribute) => attribute.get("Value")?.scalar().map(str::to_owned),
-        None => Some(DEFAULT.to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_annotation_is_a_setting() {
-        assert!(crate::settings::is_setting(ANNOTATION));
+        None => Some(DEFAULT.to_string()),
     }
 }

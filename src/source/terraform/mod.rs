@@ -23,6 +23,7 @@ mod reference;
 mod resource;
 mod rule;
 mod table;
+mod target_group;
 
 use std::collections::BTreeMap;
 
@@ -160,7 +161,14 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
         _ => {}
     }
     cluster::add_strategies(plan, kind.api, resource, &mut properties);
-    Converted::Document(document(resource, properties))
+    let mut document = document(resource, properties);
+    if resource.type_ == "aws_ecs_service"
+        && let Some(metadata) = target_group::metadata(plan, resource)
+        && let Value::Object(members) = &mut document.value
+    {
+        members.push(metadata);
+    }
+    Converted::Document(document)
 }
 
 /// Sets the family of a task definition whose own another one keeps.

@@ -341,8 +341,8 @@ fn advice_for_non_essential(cx: &Context<'_>, container: &validate::Container) -
         .map(|other| other.name.as_str())
         .collect();
     if takers.is_empty() {
-        return "let another container wait for it with dependsOn and SUCCESS, which makes it an init container, or \
-                run it as a task of its own"
+        return "nothing to do if it runs as long as the task; otherwise let another container wait for it with \
+                dependsOn and SUCCESS, which makes it an init container, or run it as a task of its own"
             .to_owned();
     }
     format!(

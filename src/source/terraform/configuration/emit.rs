@@ -12,6 +12,7 @@ use super::{
         container::LIST,
         resource::Resource,
         table::Type,
+        target_group::DELAY,
     },
     evaluator::Evaluator,
     value::{self, Evaluated, Failure, Instance, Kind, Members, Place, Val},
@@ -19,7 +20,7 @@ use super::{
 use crate::diagnostic::Message;
 
 /// The arguments by which resources that are not converted are known.
-const NAMES: &[&str] = &["name", "path", "region"];
+const NAMES: &[&str] = &["name", "path", "region", DELAY];
 
 /// The type that is not converted, but of which more than the name is needed.
 const STRATEGY_OF_CLUSTER: &str = "aws_ecs_cluster_capacity_providers";
