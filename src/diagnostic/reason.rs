@@ -464,7 +464,7 @@ reasons! {
         FirelensFileUnused { arn } => "no log router names the configuration {arn}", "correct the ARN that --firelens-config gives, or leave it out";
         FirelensRouterUser { user } => "the log router runs as user {user}, and the log files that it reads belong to root, so that it may send nothing", "set user to 0 for the router";
         FirelensTailsContainerLogs { fields } => "the router reads log files instead of a Docker socket, so fields of records differ, and a pod takes two seconds longer to end", "adapt what reads {fields} of a record";
-        FolderWithoutDocuments => "no *.json, *.tf, *.yaml or *.yml with an ECS document is in the folder or below it", "pass the folder that contains the documents";
+        FolderWithoutDocuments => "no *.json, *.jsonnet, *.tf, *.yaml or *.yml with an ECS document is in the folder or below it", "pass the folder that contains the documents";
         GmsaNeedsWebhook { name, account } => "the pods get the gMSA of {name} only if the webhook of windows-gmsa runs and service account {account} may use it", "install the webhook, and bind a role with the verb use on gmsacredentialspecs {name} to the service account; the nodes must be in the domain, unless the credential spec names a plugin";
         GpuNotRequested { value } => "NVIDIA_VISIBLE_DEVICES={value} makes GPUs visible only where the NVIDIA runtime is the default of the node, and the pod may be on a node without GPUs", "request GPUs with resourceRequirements; several containers share one with --gpu-resource nvidia.com/gpu.shared";
         GpuSharedByPlugin { resource } => "the container gets one {resource}: the device plugin decides how large that share of a GPU is, not memory and maxComputePercent", "choose the number of shares in the configuration of the NVIDIA device plugin so that each is large enough";
@@ -482,7 +482,7 @@ reasons! {
         InstanceTargetsNoReadinessGate => "the targets are nodes, so no readiness gate makes a rollout wait for the load balancer; a pod counts as healthy after --steady-seconds", "use networkMode awsvpc and a target group of type ip";
         InvalidImageReference { value, why } => "{value} is no image that can be pulled: {why}", "correct image; --set fills placeholders, and envsubst what a shell would expand";
         IpcNamespaceShared => "the containers of a pod share one IPC namespace", "make sure that they use different keys and names";
-        JsonnetValuesAssumed { names } => "something in the file depends on values that are not given, and placeholders stand for them: {names}", "give each with --set NAME=VALUE";
+        JsonnetValuesAssumed { names } => "what the file makes may depend on values that are not given, and placeholders stand for them: {names}", "give each with --set NAME=VALUE";
         KedaReadsCloudWatch => "KEDA reads the metric with the role of its operator, and without permission it does not scale the service", "allow cloudwatch:GetMetricData in the IAM role of the service account keda-operator";
         KnownAfterApply { names } => "only terraform apply tells {names}, so placeholders stand for them", "apply the plan, and convert what terraform show -json then prints, or give each with --set NAME=VALUE";
         KnownAfterDeployment { names } => "only AWS knows {names}, so placeholders stand for them", "deploy the rest of the template, and give each with --set NAME=VALUE";

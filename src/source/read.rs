@@ -133,14 +133,28 @@ const PACKAGES: &str = "node_modules";
 /// (<https://docs.github.com/en/actions/how-tos/deploy/deploy-to-third-party-platforms/amazon-elastic-container-service>).
 const OF_PIPELINES: [&str; 2] = [".aws", ".github"];
 
-/// What the AWS CLI has in its folder, which may be that of a project. Its caches have tokens.
-const OF_THE_CLI: [&str; 4] = ["config", "credentials", "cli", "sso"];
+/// The folder in which the AWS CLI also has its tokens.
+const OF_THE_CLI: &str = ".aws";
+
+/// What a document of ECS has, and no token.
+const OF_ECS: [&str; 4] = [
+    "containerDefinitions",
+    "ContainerDefinitions",
+    "serviceName",
+    "taskDefinition",
+];
 
 /// Whether a hidden folder may have task definitions.
 fn is_of_pipelines(folder: &Path) -> bool {
     let name = folder.file_name().and_then(|name| name.to_str());
     name.is_some_and(|name| OF_PIPELINES.contains(&name))
-        && !OF_THE_CLI.iter().any(|of_cli| folder.join(of_cli).exists())
+}
+
+/// Whether a file may be one of the AWS CLI, whose content no message may have.
+fn may_be_secret(path: &Path) -> bool {
+    let mut folders = path.components().map(|it| it.as_os_str());
+    folders.any(|folder| folder == OF_THE_CLI)
+        && !fs::read_to_string(path).is_ok_and(|text| OF_ECS.iter().any(|it| text.contains(it)))
 }
 
 /// Finds the files of one of the given folders.
@@ -213,7 +227,11 @@ impl Walk<'_> {
                 }
                 self.folder(&inner);
                 self.place = around;
-            } else if !is_hidden && has_extension(&inner) && !self.place.has_written(&inner) {
+            } else if !is_hidden
+                && has_extension(&inner)
+                && !self.place.has_written(&inner)
+                && !may_be_secret(&inner)
+            {
                 self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
@@ -348,14 +366,17 @@ mod tests {
             ".hidden.json",
             ".git/t.json",
             ".github/.hidden/t.json",
-            "home/.aws/sso/cache/t.json",
-            "home/.aws/t.json",
             "out/y.yaml",
             "node_modules/p.json",
         ] {
             let path = root.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "{apiVersion: v1, kind: Pod}").unwrap();
+            fs::write(path, "{apiVersion: v1, kind: Pod, taskDefinition: a}").unwrap();
+        }
+        for name in ["home/.aws/sso/cache/t.json", ".aws/token.json"] {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, r#"{"accessToken": "secret"}"#).unwrap();
         }
         let mut problems = Vec::new();
         let paths = [

@@ -1,10 +1,12 @@
 //! Completes services that extend others of the same file
 //! (<https://github.com/compose-spec/compose-spec/blob/main/05-services.md#extends>). Files beside it are not read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::super::{
     manifest::Report,
     text::Span,
-    tree::{Member, Node, Value},
+    tree::{Member, Node, Value, to_json},
 };
 
 /// The most services that one may extend, one after the other.
@@ -14,7 +16,16 @@ const LONGEST: usize = 16;
 const REPLACED: &[&str] = &["command", "entrypoint", "test"];
 
 /// Maps that may also be lists of `NAME=VALUE`.
-const PAIRS: &[&str] = &["annotations", "environment", "labels", "sysctls"];
+const PAIRS: &[&str] = &[
+    "annotations",
+    "environment",
+    "extra_hosts",
+    "labels",
+    "sysctls",
+];
+
+/// Lists whose elements have a place in the container, which has one of them.
+const PLACED: &[&str] = &["configs", "secrets", "volumes"];
 
 /// Members that a service does not pass on.
 const OWN: &[&str] = &["depends_on", "links", "volumes_from"];
@@ -77,59 +88,114 @@ fn completed<'a>(services: &Node<'a>, service: &Node<'a>, steps: usize) -> Resul
 /// Returns the members of both; those of `over` count. The parser limits the depth.
 fn merged<'a>(base: Node<'a>, over: Node<'a>, key: &str) -> Node<'a> {
     let (base, over) = if PAIRS.contains(&key) {
-        (as_map(base), as_map(over))
+        (as_map(base, key), as_map(over, key))
     } else {
         (base, over)
     };
+    if key == "logging" && differ(&base, &over, "driver") {
+        // The options of one driver mean nothing to another.
+        return over;
+    }
     let span = over.span;
     let value = match (base.value, over.value) {
-        (Value::Object(mut members), Value::Object(others)) => {
-            for other in others {
-                match members.iter().position(|member| member.key == other.key) {
-                    Some(at) => {
-                        let known = members.remove(at);
-                        let value = merged(known.value, other.value, &other.key);
-                        members.insert(at, Member { value, ..other });
-                    }
-                    None => members.push(other),
-                }
-            }
-            Value::Object(members)
-        }
-        (Value::List(mut elements), Value::List(others)) if !REPLACED.contains(&key) => {
-            for other in others {
-                if !elements.iter().any(|known| known.same_content(&other)) {
-                    elements.push(other);
-                }
-            }
-            Value::List(elements)
+        (Value::Object(base), Value::Object(over)) => Value::Object(merged_members(base, over)),
+        (Value::List(base), Value::List(over)) if !REPLACED.contains(&key) => {
+            Value::List(merged_elements(base, over, key))
         }
         (_, over) => over,
     };
     Node { value, span }
 }
 
+/// Whether both have another text as a member.
+fn differ(base: &Node<'_>, over: &Node<'_>, key: &str) -> bool {
+    let text = |node: &Node<'_>| node.get(key).and_then(Node::text).map(str::to_owned);
+    let (base, over) = (text(base), text(over));
+    base.is_some() && over.is_some() && base != over
+}
+
+fn merged_members<'a>(mut members: Vec<Member<'a>>, others: Vec<Member<'a>>) -> Vec<Member<'a>> {
+    let keys = members.iter().map(|member| member.key.to_string());
+    let mut places: BTreeMap<String, usize> = keys.zip(0..).collect();
+    for other in others {
+        let known = places.get(&*other.key).and_then(|at| members.get_mut(*at));
+        if let Some(known) = known {
+            let value = known.value.take_value();
+            let span = known.value.span;
+            let value = merged(Node { value, span }, other.value, &other.key);
+            *known = Member { value, ..other };
+        } else {
+            places.insert(other.key.to_string(), members.len());
+            members.push(other);
+        }
+    }
+    members
+}
+
+fn merged_elements<'a>(base: Vec<Node<'a>>, over: Vec<Node<'a>>, key: &str) -> Vec<Node<'a>> {
+    let is_placed = PLACED.contains(&key);
+    let targets: BTreeSet<String> = over.iter().filter_map(|it| target(it, key)).collect();
+    let mut known = BTreeSet::new();
+    let mut elements = Vec::new();
+    for element in base {
+        let is_replaced =
+            is_placed && target(&element, key).is_some_and(|it| targets.contains(&it));
+        if !is_replaced {
+            known.insert(to_json(&element));
+            elements.push(element);
+        }
+    }
+    elements.extend(over.into_iter().filter(|it| known.insert(to_json(it))));
+    elements
+}
+
+/// Returns where an element is in the container: a path, or the name of a file.
+fn target(element: &Node<'_>, key: &str) -> Option<String> {
+    let text = |key: &str| element.get(key).and_then(Node::text).map(str::to_owned);
+    let Some(short) = element.text() else {
+        return text("target").or_else(|| text("source"));
+    };
+    if key != "volumes" {
+        return Some(short.to_owned());
+    }
+    let mut parts = short.split(':');
+    let first = parts.next()?;
+    Some(parts.next().unwrap_or(first).to_owned())
+}
+
 /// Returns a list of `NAME=VALUE` as a map, in which a later one of a name counts.
-fn as_map(node: Node<'_>) -> Node<'_> {
+fn as_map<'a>(node: Node<'a>, key: &str) -> Node<'a> {
+    let separators: &[char] = if key == "extra_hosts" {
+        &[':', '=']
+    } else {
+        &['=']
+    };
     let Value::List(elements) = node.value else {
         return node;
     };
     let mut members: Vec<Member<'_>> = Vec::new();
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for element in elements {
         let span = element.span;
         let Value::String(written) = &element.value else {
             continue;
         };
-        let (name, value) = match written.split_once('=') {
+        let (name, value) = match written.split_once(separators) {
             Some((name, value)) => (name, Value::String(value.to_owned().into())),
             None => (&**written, Value::Null),
         };
-        members.retain(|member| member.key != name);
-        members.push(Member {
+        let member = Member {
             key: name.to_owned().into(),
             key_span: span,
             value: Node { value, span },
-        });
+        };
+        match places.get(name).and_then(|at| members.get_mut(*at)) {
+            Some(known) => *known = member,
+            None => {
+                places.insert(name.to_owned(), members.len());
+                members.push(member);
+            }
+        }
     }
     Node {
         value: Value::Object(members),
@@ -157,6 +223,8 @@ mod tests {
     #[test]
     fn services_of_the_same_file_are_merged() {
         let base = "base: {image: a, command: [a], environment: [A=1, B=2], ports: ['1'], depends_on: [db]}";
+        let all = "all: {image: a, extra_hosts: ['legacy:10.0.0.1'], volumes: ['a:/data'], secrets: [s], \
+                   logging: {driver: json-file, options: {max-size: 10m}}}";
         for (web, expected) in [
             (
                 "extends: base",
@@ -168,11 +236,16 @@ mod tests {
             ),
             ("image: a", r#"{image:"a"}"#),
             (
+                "extends: all, extra_hosts: {other: 10.0.0.2}, volumes: ['b:/data', 'c:/c'], \
+                 secrets: [{source: t, target: s}], logging: {driver: awslogs, options: {mode: x}}",
+                r#"{image:"a",extra_hosts:{legacy:"10.0.0.1",other:"10.0.0.2"},volumes:["b:/data","c:/c"],secrets:[{source:"t",target:"s"}],logging:{driver:"awslogs",options:{mode:"x"}}}"#,
+            ),
+            (
                 "extends: {service: base, file: b.yaml}",
                 r#"{extends:{service:"base",file:"b.yaml"}}"#,
             ),
         ] {
-            let file = format!("services: {{{base}, web: {{{web}}}}}");
+            let file = format!("services: {{{base}, {all}, web: {{{web}}}}}");
             assert_eq!(extended(&file), (expected.to_owned(), 0), "{web}");
         }
     }

@@ -25,6 +25,9 @@ const SHARES: &[&str] = &[
 /// The units of sizes in bytes (<https://github.com/compose-spec/compose-spec/blob/main/11-extension.md#specifying-byte-values>).
 /// Docker reads `GiB` too, and all of them as powers of 1024.
 const UNITS: &[(&str, f64)] = &[
+    ("tib", 1_099_511_627_776.0),
+    ("tb", 1_099_511_627_776.0),
+    ("t", 1_099_511_627_776.0),
     ("kib", 1024.0),
     ("mib", 1_048_576.0),
     ("gib", 1_073_741_824.0),
@@ -60,27 +63,36 @@ impl<'a> Size<'a> {
             reservation: limit(section, "mem_reservation"),
             gpus: gpus(section, report),
         };
+        let runtime = section.take_if("runtime", |it| it.text() == Some("nvidia"));
         let advice = "give deploy.resources.limits.cpus";
         section.unread(SHARES, advice, report);
-        let Some(mut resources) = deploy.section("resources") else {
-            return made;
-        };
+        if let Some(resources) = deploy.section("resources") {
+            made.add_resources(resources, report);
+        }
+        if let Some(runtime) = runtime.filter(|_| made.gpus.is_none()) {
+            let advice = "the service gets no GPU: give their number, such as gpus: 1";
+            report.unread(runtime.span, section.path("runtime"), advice);
+        }
+        made
+    }
+
+    /// Adds the limits and reservations of `deploy`.
+    fn add_resources(&mut self, mut resources: Section<'a>, report: &mut Report<'_>) {
         if let Some(mut limits) = resources.section("limits") {
-            made.cpu = limit(&mut limits, "cpus").or(made.cpu);
-            made.memory = limit(&mut limits, "memory").or(made.memory);
+            self.cpu = limit(&mut limits, "cpus").or(self.cpu.take());
+            self.memory = limit(&mut limits, "memory").or(self.memory.take());
             let advice = "limit them with podPidsLimit of the kubelet";
             limits.unread(&["pids"], advice, report);
             limits.finish(report);
         }
         if let Some(mut reservations) = resources.section("reservations") {
             let cpu = limit(&mut reservations, "cpus");
-            made.cpu = made.cpu.or(cpu);
-            made.reservation = limit(&mut reservations, "memory").or(made.reservation);
-            made.gpus = reserved_gpus(&mut reservations, report).or(made.gpus);
+            self.cpu = self.cpu.take().or(cpu);
+            self.reservation = limit(&mut reservations, "memory").or(self.reservation.take());
+            self.gpus = reserved_gpus(&mut reservations, report).or(self.gpus.take());
             reservations.finish(report);
         }
         resources.finish(report);
-        made
     }
 
     /// Adds the size to a task definition, and what remains of it to its container. What is not a size is added as it is,
@@ -165,10 +177,37 @@ fn gpus<'a>(section: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'
         return Some(count_of(&word, &word, path, report));
     }
     let elements = section.elements("gpus").unwrap_or_default();
-    let counts = elements
+    let mut counts = Vec::new();
+    for element in &elements {
+        if is_of_nvidia(element) {
+            counts.push(number_of_gpus(element, path.clone(), report));
+        } else {
+            report.unread(element.span, path.clone(), PLUGIN);
+        }
+    }
+    sum(counts)
+}
+
+/// What to do about a device that is not a GPU of NVIDIA.
+const PLUGIN: &str = "request the device with a device plugin";
+
+fn is_of_nvidia(element: &Node<'_>) -> bool {
+    let driver = element.get("driver").and_then(Node::text);
+    driver.is_none_or(|driver| matches!(driver, "" | "nvidia" | "cdi"))
+}
+
+/// Returns the sum of numbers; a text that is none, so that its place is rejected.
+fn sum(counts: Vec<Node<'_>>) -> Option<Node<'_>> {
+    let number = |it: &Node<'_>| it.scalar()?.parse::<u32>().ok();
+    let total: Option<u32> = counts
         .iter()
-        .map(|element| number_of_gpus(element, path.clone(), report));
-    counts.last()
+        .try_fold(0_u32, |sum, it| sum.checked_add(number(it)?));
+    let wrong = counts.iter().find(|it| number(it).is_none()).cloned();
+    let first = counts.into_iter().next()?;
+    match total {
+        Some(total) => Some(text(first.span, total.to_string())),
+        None => wrong.or(Some(first)),
+    }
 }
 
 /// Returns how many GPUs an element asks for: a number, or those that it names.
@@ -203,16 +242,15 @@ fn all_of_a_machine<'a>(span: Span, path: String, report: &mut Report<'_>) -> No
 
 /// Takes the number of GPUs, in both forms (<https://docs.docker.com/compose/how-tos/gpu-support/>).
 fn reserved_gpus<'a>(reservations: &mut Section<'a>, report: &mut Report<'_>) -> Option<Node<'a>> {
-    let mut found = None;
+    let mut found = Vec::new();
     for element in reservations.elements("devices").unwrap_or_default() {
         let capabilities = element.get("capabilities").and_then(Node::elements);
         let is_gpu = |name: &Node<'_>| matches!(name.text(), Some("gpu" | "nvidia"));
         let path = reservations.path("devices");
-        if capabilities.is_some_and(|all| all.iter().any(is_gpu)) {
-            found = Some(number_of_gpus(&element, path, report));
+        if capabilities.is_some_and(|all| all.iter().any(is_gpu)) && is_of_nvidia(&element) {
+            found.push(number_of_gpus(&element, path, report));
         } else {
-            let advice = "request the device with a device plugin";
-            report.unread(element.span, path, advice);
+            report.unread(element.span, path, PLUGIN);
         }
     }
     for element in reservations
@@ -223,20 +261,32 @@ fn reserved_gpus<'a>(reservations: &mut Section<'a>, report: &mut Report<'_>) ->
         let kind = spec.and_then(|spec| spec.get("kind")).and_then(Node::text);
         let value = spec.and_then(|spec| spec.get("value"));
         match (kind, value.and_then(super::super::manifest::plain_text)) {
-            (Some("gpus" | "gpu" | "GPU"), Some(value)) => found = Some(value),
+            (Some("gpus" | "gpu" | "GPU"), Some(value)) => found.push(value),
             _ => {
-                let advice = "request the device with a device plugin";
                 let path = reservations.path("generic_resources");
-                report.unread(element.span, path, advice);
+                report.unread(element.span, path, PLUGIN);
             }
         }
     }
-    found
+    sum(found)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_gpus_are_added() {
+        let node = |written: &str| text(Span::default(), written.to_owned());
+        for (counts, expected) in [
+            (vec![], None),
+            (vec!["2", "1"], Some("3")),
+            (vec!["2", "all of them"], Some("all of them")),
+        ] {
+            let found = sum(counts.into_iter().map(node).collect());
+            assert_eq!(found.as_ref().and_then(Node::text), expected);
+        }
+    }
 
     #[test]
     fn sizes_are_read() {
@@ -245,6 +295,7 @@ mod tests {
             ("512m", Some(512)),
             ("2Gb", Some(2048)),
             ("1.5g", Some(1536)),
+            ("1t", Some(1_048_576)),
             ("1.5GiB", Some(1536)),
             ("0.5g", Some(512)),
             ("256 MiB", Some(256)),

@@ -24,7 +24,31 @@ use super::{
 const MOST_NESTED: usize = 20_000;
 
 /// The keywords that begin an expression in another one.
-const NESTING: &[&str] = &["assert", "error", "for", "function", "if", "local"];
+const NESTING: &[&str] = &[
+    "assert",
+    "error",
+    "for",
+    "function",
+    "if",
+    "import",
+    "importbin",
+    "importstr",
+    "local",
+];
+
+/// What a program decides by: a placeholder is no value that it asks for.
+const DECIDING: &[&str] = &[
+    "!=",
+    "==",
+    "std.count",
+    "std.endsWith",
+    "std.find",
+    "std.get",
+    "std.length",
+    "std.member",
+    "std.objectHas",
+    "std.startsWith",
+];
 
 /// A file that is evaluated.
 #[derive(Debug)]
@@ -103,6 +127,7 @@ impl<'p> Calls<'p> {
             let file = (!is_first).then(|| text.name().to_owned());
             return Err(Failure::of_file(file, message));
         }
+        self.asked.decides |= decides(text.text());
         self.register(program, text.text());
         let loaded = program.load_source(context, text.text().as_bytes(), true, &path);
         loaded.map_err(|error| {
@@ -147,7 +172,7 @@ impl<'p> Calls<'p> {
         match spans.find_map(|span| self.at(program, span)) {
             Some((0, span)) => Failure {
                 span,
-                message: reason.message,
+                ..Failure::whole(reason.message)
             },
             Some((number, span)) => {
                 let message = match self.sources.get(number) {
@@ -267,6 +292,12 @@ fn word(value: &Value<'_>) -> Option<String> {
     let number = || value.as_number().map(|number| number.to_string());
     let boolean = || value.as_bool().map(|boolean| boolean.to_string());
     value.to_string().or_else(number).or_else(boolean)
+}
+
+/// Whether a program has anything that decides by a value.
+fn decides(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| word == "if") || DECIDING.iter().any(|it| text.contains(it))
 }
 
 /// Returns how many expressions of a text may be inside each other, at most.

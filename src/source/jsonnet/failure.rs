@@ -1,5 +1,7 @@
 //! Why a file cannot be evaluated.
 
+use std::collections::BTreeSet;
+
 use rsjsonnet_lang::{
     lexer::LexError,
     parser::ParseError,
@@ -14,6 +16,8 @@ use super::{super::text::Span, Asked};
 pub(super) struct Failure {
     pub(super) span: Span,
     pub(super) message: String,
+    /// The names by which `--set` gives what the file asked for until then.
+    pub(super) names: BTreeSet<String>,
 }
 
 impl Failure {
@@ -30,11 +34,13 @@ impl Failure {
                 Some(file) => format!("{file}: {message}"),
                 None => message,
             },
+            names: BTreeSet::new(),
         }
     }
 
     /// Adds the names of the values that are not given: the failure may be only that they are texts.
     pub(super) fn with_open(mut self, asked: &Asked) -> Self {
+        self.names = asked.names.clone();
         if !asked.open.is_empty() {
             let names: Vec<&str> = asked.open.iter().map(|(name, _)| &**name).collect();
             let names = names.join(", ");

@@ -48,11 +48,24 @@ pub(super) fn expand_file(text: &Node<'_>, name: &str, values: &Values) -> Expan
             };
             return Expanded {
                 findings: vec![(failure.span, message)],
+                names: failure.names,
                 is_own: mentions_ecs(text),
                 ..Expanded::default()
             };
         }
     };
+    if tree.scalar().is_some() && mentions_ecs(text) {
+        let message = Message::SyntaxError {
+            message: format!("it makes {}, and not an object", tree.describe()),
+            advice: "leave out what makes a text of it, such as std.manifestJson".to_owned(),
+        };
+        return Expanded {
+            findings: vec![(Span::default(), message)],
+            is_own: true,
+            names: asked.names,
+            ..Expanded::default()
+        };
+    }
     let mut findings = Vec::new();
     let defaults: Vec<String> = asked.defaults.iter().cloned().collect();
     if !defaults.is_empty() {
@@ -94,17 +107,20 @@ pub(super) struct Asked {
     pub(super) open: BTreeSet<(String, String)>,
     /// The names in whose place they stand in the names of others.
     pub(super) inside: BTreeSet<String>,
+    /// Whether the file, or one that it imports, decides anything.
+    pub(super) decides: bool,
     /// The defaults that are taken, as `--set` would give them.
     pub(super) defaults: BTreeSet<String>,
 }
 
 impl Asked {
-    /// Returns the names whose placeholders are not in the result, so that something else was made of them.
+    /// Returns the names that may decide what the file makes: all, if it decides anything, and those whose placeholders
+    /// are not in the result, so that something else was made of them.
     fn deciding(&self, tree: &Node<'_>) -> Vec<String> {
         let open = self.open.iter();
         let open = open.filter(|(name, _)| !self.inside.contains(name));
-        let absent = open.filter(|(_, placeholder)| !contains(tree, placeholder));
-        absent.map(|(name, _)| name.clone()).collect()
+        let may = open.filter(|(_, placeholder)| self.decides || !contains(tree, placeholder));
+        may.map(|(name, _)| name.clone()).collect()
     }
 }
 

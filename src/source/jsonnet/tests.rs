@@ -79,6 +79,11 @@ fn what_is_not_given_is_open_or_assumed() {
             format!("if {must}('ENV') == 'prod' then 'a' else 'b'"),
             vec!["t.jsonnet: JsonnetValuesAssumed: "],
         ),
+        // It is in the result too.
+        (
+            format!("local e = {must}('ENV'); e + if e == 'prod' then 'a' else 'b'"),
+            vec!["t.jsonnet: JsonnetValuesAssumed: "],
+        ),
         ("std.extVar('IMAGE')".to_owned(), vec![]),
         ("std.native('tfstate')('aws_ecr.a.url')".to_owned(), vec![]),
     ] {
