@@ -201,7 +201,7 @@ fn lists_and_blocks_are_known_in_part() {
             r#"{"load_balancer":[{"container_name":"web","container_port":80}]}"#,
             r#"{"load_balancer":[{"target_group_arn":true}]}"#,
             r#"{"load_balancer":[{"target_group_arn":{"references":["aws_lb_target_group.web.arn"]}}]}"#,
-            r#"{LoadBalancers:[{ContainerName:"web",ContainerPort:80,TargetGroupArn:"${aws_lb_target_group.web.arn}"}]}"#,
+            r#"{LoadBalancers:[{ContainerName:"web",ContainerPort:80,TargetGroupArn:"${aws_lb_target_group.web.arn}"}]},metadata:{annotations:{ecs-operator.dev/deregistration-delay-seconds:"300"}}"#,
         ),
         // The configuration does not have what a dynamic block makes.
         (

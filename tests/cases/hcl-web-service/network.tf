@@ -15,6 +15,7 @@ resource "aws_lb_target_group" "web" {
   port        = 8080
   protocol    = "HTTP"
   target_type = "ip"
+  deregistration_delay = 20
 }
 
 resource "aws_lb_listener" "web" {

@@ -703,7 +703,8 @@ locals {
 }
 resource "aws_ecs_cluster" "main" { name = "shop" }
 resource "aws_lb_target_group" "t" {
-  for_each = local.services
+  for_each             = local.services
+  deregistration_delay = each.value.port
 }
 resource "aws_ecs_service" "s" {
   for_each        = local.services
@@ -730,7 +731,7 @@ resource "aws_subnet" "a" { count = 2 }
     assert_eq!(documents.len(), 2);
     assert_eq!(
         documents[0],
-        "{Type:\"aws_ecs_service\",Properties:{Cluster:\"shop\",LoadBalancers:[{ContainerPort:80,TargetGroupArn:\"${aws_lb_target_group.t.api.arn}\"}],ServiceName:\"api\",NetworkConfiguration:{AwsvpcConfiguration:{Subnets:[\"subnet-1\",\"${aws_subnet.a.0.id}\",\"${aws_subnet.a.1.id}\"]}},TaskDefinition:\"web\",DesiredCount:0}}"
+        "{Type:\"aws_ecs_service\",Properties:{Cluster:\"shop\",LoadBalancers:[{ContainerPort:80,TargetGroupArn:\"${aws_lb_target_group.t.api.arn}\"}],ServiceName:\"api\",NetworkConfiguration:{AwsvpcConfiguration:{Subnets:[\"subnet-1\",\"${aws_subnet.a.0.id}\",\"${aws_subnet.a.1.id}\"]}},TaskDefinition:\"web\",DesiredCount:0},metadata:{annotations:{ecs-operator.dev/deregistration-delay-seconds:\"80\"}}}"
     );
     assert_eq!(said.len(), 2, "{said:?}");
 }
