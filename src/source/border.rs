@@ -137,9 +137,17 @@ impl Files for Below {
         names
     }
 
-    fn below(&self, folder: &str, most: usize) -> Vec<String> {
+    fn is_there(&self, path: &str) -> Option<bool> {
+        match self.inside(path) {
+            Ok(path) => Some(path.is_file()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    fn below(&self, folder: &str, most: usize) -> Option<Vec<String>> {
         let Ok(root) = self.inside(folder) else {
-            return Vec::new();
+            return Some(Vec::new());
         };
         let mut found = Vec::new();
         let mut folders = vec![(root, String::new())];
@@ -150,7 +158,10 @@ impl Files for Below {
                 let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
                     continue;
                 };
-                if seen > most || name.starts_with('.') {
+                if seen > most {
+                    return None;
+                }
+                if name.starts_with('.') {
                     continue;
                 }
                 let inner = format!("{prefix}{name}");
@@ -163,7 +174,7 @@ impl Files for Below {
             }
         }
         found.sort();
-        found
+        Some(found)
     }
 
     fn text(&self, path: &str) -> Result<SourceText, String> {

@@ -52,29 +52,42 @@ impl Families {
     }
 
     /// Returns the task definitions that do not keep their families, and what there is to say of it. `run` are those
-    /// that something runs, and `mentioned` those that anything refers to.
+    /// that something runs, `unclear` those that something may run, with its name, and `mentioned` those that anything
+    /// refers to.
     pub(super) fn revisions(
         self,
         run: &BTreeSet<String>,
+        unclear: &BTreeMap<String, String>,
         mentioned: &BTreeSet<String>,
     ) -> (Revisions, Vec<Finding>) {
         let mut taken: BTreeSet<String> = self.0.keys().cloned().collect();
         let (mut revisions, mut findings) = (Revisions::new(), Vec::new());
         for (family, same) in self.0.into_iter().filter(|(_, same)| same.len() > 1) {
-            let any = same.iter().any(|it| run.contains(&it.id));
-            let Some(kept) = same.iter().position(|it| !any || run.contains(&it.id)) else {
-                continue;
-            };
+            let is_run = |it: &Candidate| run.contains(&it.id);
+            let may_run = |it: &Candidate| unclear.contains_key(&it.id);
+            let any = same.iter().any(|it| is_run(it) || may_run(it));
+            let kept = same.iter().position(is_run);
+            let kept = kept.or_else(|| same.iter().position(may_run)).unwrap_or(0);
             let mut outcomes = Vec::with_capacity(same.len());
             let mut first = None;
             for (index, candidate) in same.into_iter().enumerate() {
                 let Candidate { id, suffixes, span } = candidate;
                 if index == kept {
-                    outcomes.push(format!("{id} keeps it"));
+                    outcomes.push(match unclear.get(&id) {
+                        Some(runner) if !run.contains(&id) => {
+                            format!("{id} keeps it, as {runner} does not tell which of them it runs")
+                        }
+                        _ => format!("{id} keeps it"),
+                    });
                     continue;
                 }
                 let revision = if any && !run.contains(&id) && !mentioned.contains(&id) {
-                    outcomes.push(format!("{id} is left out, as nothing refers to it"));
+                    let why = if unclear.contains_key(&id) {
+                        "nothing else refers to it"
+                    } else {
+                        "nothing refers to it"
+                    };
+                    outcomes.push(format!("{id} is left out, as {why}"));
                     Revision::LeftOut
                 } else {
                     let name = free_name(&family, &suffixes, &taken);

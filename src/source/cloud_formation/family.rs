@@ -1,7 +1,10 @@
 //! Task definitions of one family in a template: which of them its resources run, and which of them anything refers to
 //! (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecs-taskdefinition.html>).
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::{
     super::{
@@ -47,7 +50,7 @@ fn found(stack: &mut Stack<'_, '_>) -> Revisions {
     }
     let run = referred(stack, &all);
     let mentioned = mentioned(stack, &all);
-    let (revisions, findings) = families.revisions(&run, &mentioned);
+    let (revisions, findings) = families.revisions(&run, &BTreeMap::new(), &mentioned);
     for finding in findings {
         stack.say(finding.span, finding.message);
     }

@@ -2,14 +2,16 @@
 //! registers each as a revision
 //! (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_task_definition>).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::{
         family::{Candidate, Families, Finding, Revision, Revisions},
+        reference::Reference,
         tree::Node,
     },
     address::{Step, placeholder_name, steps},
+    attribute::Attribute,
     plan::Plan,
     reference::Referent,
     resource::Resource,
@@ -84,14 +86,28 @@ pub(super) fn revisions(plan: &mut Plan<'_, '_>) -> (Revisions, Vec<Finding>) {
         return (Revisions::new(), Vec::new());
     }
     let mut run = BTreeSet::new();
+    let mut unclear = BTreeMap::new();
+    let address = |index: &usize| all.get(*index).map(|it| it.address.clone());
     for resource in all.iter() {
-        run.extend(plan.run_by(resource));
+        let runner = RUNNERS.iter().find(|(type_, _)| *type_ == resource.type_);
+        let Some((_, path)) = runner else {
+            continue;
+        };
+        let argument = plan.attributes(resource).at(path);
+        match plan.run_by(resource, argument) {
+            Run::One { index, .. } => run.extend(address(&index)),
+            Run::Others(them) => run.extend(them.iter().filter_map(address)),
+            Run::Unclear(them) => {
+                let them = them.iter().filter_map(address);
+                unclear.extend(them.map(|it| (it, resource.address.clone())));
+            }
+        }
     }
     let mentions = plan.mentions();
     let mentioned = all.iter().filter(|it| it.type_ == TASK_DEFINITION);
     let mentioned = mentioned.filter(|it| mentions.has(it));
     let mentioned = mentioned.map(|it| it.address.clone()).collect();
-    families.revisions(&run, &mentioned)
+    families.revisions(&run, &unclear, &mentioned)
 }
 
 /// Returns an address as a part of a name.
@@ -110,24 +126,83 @@ impl<'t, 'a> Plan<'t, 'a> {
         }
     }
 
-    /// Returns the addresses of the task definitions that a resource runs.
-    fn run_by(&mut self, resource: &Resource<'t, 'a>) -> Vec<String> {
-        let Some((_, path)) = RUNNERS.iter().find(|(type_, _)| *type_ == resource.type_) else {
-            return Vec::new();
+    /// Returns the family in place of a text by which a resource names one of the task definitions: a revision has no
+    /// meaning in the cluster.
+    pub(super) fn own_family(
+        &mut self,
+        resource: &Resource<'t, 'a>,
+        argument: Attribute<'t, 'a>,
+    ) -> Option<String> {
+        let Run::One { index, is_exact } = self.run_by(resource, argument) else {
+            return None;
         };
-        let argument = self.attributes(resource).at(path);
         let resources = self.resources();
-        let is = |it: &&Resource<'_, '_>| it.type_ == TASK_DEFINITION;
-        if let Some(text) = argument.text().filter(|_| !argument.is_unknown()) {
-            let named = resources.iter().filter(is).find(|it| is_revision(it, text));
-            return named.map(|it| it.address.clone()).into_iter().collect();
+        let definition = resources.get(index)?;
+        let revision = self.revisions.get(&definition.address);
+        // A revision that is not there is said of the text.
+        let is_its = is_exact || matches!(revision, Some(Revision::Renamed(_)));
+        is_its.then(|| self.family(definition)).flatten()
+    }
+
+    /// Returns the task definitions that an argument of a resource names.
+    fn run_by(&mut self, resource: &Resource<'t, 'a>, argument: Attribute<'t, 'a>) -> Run {
+        let resources = self.resources();
+        let is = |index: &usize| {
+            let definition = resources.get(*index);
+            definition.is_some_and(|it| it.type_ == TASK_DEFINITION)
+        };
+        let mut referred: Vec<usize> = Vec::new();
+        for it in self.referents(resource, argument) {
+            if let Referent::Resource { index, .. } = it
+                && is(&index)
+                && !referred.contains(&index)
+            {
+                referred.push(index);
+            }
         }
-        let referents = self.referents(resource, argument).into_iter();
-        let referred = referents.filter_map(|it| match it {
-            Referent::Resource { index, .. } => resources.get(index),
-            _ => None,
-        });
-        referred.filter(is).map(|it| it.address.clone()).collect()
+        let Some(text) = argument.text().filter(|_| !argument.is_unknown()) else {
+            return Run::of(referred);
+        };
+        let all = (0..resources.len()).filter(is);
+        let all: Vec<usize> = all.collect();
+        let at = |index: &usize| resources.get(*index);
+        let mut revisions = all.iter().filter(|it| at(it).is_some_and(|it| is_revision(it, text)));
+        if let Some(index) = revisions.next().copied() {
+            let is_exact = true;
+            return Run::One { index, is_exact };
+        }
+        let named = Reference::parse(text);
+        let mut same = Vec::new();
+        for index in all {
+            let before = self.opened();
+            let family = at(&index).and_then(|it| self.argument(it, "family"));
+            self.forget(before);
+            if family.as_deref() == Some(&*named.family) {
+                same.push(index);
+            }
+        }
+        referred.retain(|it| same.contains(it));
+        if let [index] = *referred {
+            let is_exact = named.revision.is_none();
+            return Run::One { index, is_exact };
+        }
+        let candidates = if referred.is_empty() { same } else { referred };
+        // The newest is run by the family alone, and in place of one that is not among them.
+        let revision = |index: &usize| at(index).and_then(revision_of);
+        if candidates.iter().all(|it| revision(it).is_some())
+            && let Some(index) = candidates.iter().copied().max_by_key(|it| revision(it))
+        {
+            let is_exact = named.revision.is_none();
+            return Run::One { index, is_exact };
+        }
+        match *candidates {
+            [] => Run::Others(Vec::new()),
+            [index] => Run::One {
+                index,
+                is_exact: false,
+            },
+            _ => Run::Unclear(candidates),
+        }
     }
 
     /// Returns what anything but what runs tasks refers to.
@@ -143,11 +218,37 @@ impl<'t, 'a> Plan<'t, 'a> {
     }
 }
 
-/// Whether a text names a task definition, and no other revision of it.
-pub(super) fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
-    let is = |name: &str| definition.text(name) == Some(text);
-    let revision = definition.values.and_then(|it| it.get("revision"));
-    let revision = revision.and_then(Node::scalar);
+/// What an argument names.
+enum Run {
+    /// One task definition, and whether nothing more is to be said of what names it.
+    One { index: usize, is_exact: bool },
+    /// Those that an expression chooses from, or none.
+    Others(Vec<usize>),
+    /// One of several of a family, and which is not known.
+    Unclear(Vec<usize>),
+}
+
+impl Run {
+    fn of(referred: Vec<usize>) -> Self {
+        match *referred {
+            [index] => Self::One {
+                index,
+                is_exact: true,
+            },
+            _ => Self::Others(referred),
+        }
+    }
+}
+
+/// Returns the number of the revision of a task definition, which a state has.
+fn revision_of(definition: &Resource<'_, '_>) -> Option<u64> {
+    let revision = definition.values?.get("revision")?;
+    revision.scalar()?.parse().ok()
+}
+
+/// Whether a text names a revision that a task definition is.
+fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
+    let revision = revision_of(definition);
     let is_short = match (definition.text("family"), revision) {
         (Some(family), Some(revision)) => text == format!("{family}:{revision}"),
         _ => false,
@@ -157,7 +258,7 @@ pub(super) fn is_revision(definition: &Resource<'_, '_>, text: &str) -> bool {
     let is_open = definition
         .text("family")
         .is_some_and(|family| text == format!("{family}:${{{open}.revision}}"));
-    is("arn") || is("arn_without_revision") || is_short || is_open
+    definition.text("arn") == Some(text) || is_short || is_open
 }
 
 /// Adds what the expressions of a module in the configuration of a plan refer to, and those of the modules that it calls.

@@ -10,7 +10,6 @@ use super::{
     address::without_keys,
     attribute::Attribute,
     container,
-    family::{TASK_DEFINITION, is_revision},
     map::Pair,
     place::put,
     plan::Plan,
@@ -295,24 +294,17 @@ impl<'p, 't, 'a> Mapping<'p, 't, 'a> {
                 switch(text).map(|word| string(word, span))
             }
             Value::String(_) => {
-                let text = self.own_family(path, argument.text()?);
+                let last = path.rsplit('.').next().unwrap_or_default();
+                let text = match last {
+                    "task_definition" | "task_definition_arn" => {
+                        self.plan.own_family(self.resource, argument)
+                    }
+                    _ => None,
+                };
                 Some(text.map_or_else(|| value.clone(), |text| string(text, span)))
             }
             _ => Some(value.clone()),
         }
-    }
-
-    /// Returns the family in place of the revision of a task definition that is among the resources: a revision has no
-    /// meaning in the cluster.
-    fn own_family(&mut self, path: &str, text: &str) -> Option<String> {
-        let last = path.rsplit('.').next().unwrap_or_default();
-        if !matches!(last, "task_definition" | "task_definition_arn") {
-            return None;
-        }
-        let resources = self.plan.resources();
-        let mut all = resources.iter();
-        let found = all.find(|it| it.type_ == TASK_DEFINITION && is_revision(it, text));
-        self.plan.family(found?)
     }
 
     /// Returns where an argument is; one that is not known is in its resource.

@@ -4,6 +4,7 @@ use super::{
     super::{address::Step, family::TASK_DEFINITION, named::named},
     evaluator::{Context, Evaluator, ModuleInstance, ONCE},
     module::Declared,
+    origin,
     value::{Evaluated, Failure, Instance, Kind, Of, Place, Val},
 };
 
@@ -25,8 +26,9 @@ impl Evaluator<'_> {
         }
         let value = self.once(address.clone(), |it| {
             let argument = it.argument(of, name)?;
+            let type_ = it.declared(of).map_or("", |(_, type_)| type_);
             let value = match argument {
-                Some(value) if !value.is_null() => value,
+                Some(value) if !value.is_null() => origin::marked(value, of, type_, &address),
                 _ => it.computed(of, name, address, here),
             };
             Ok(value)
@@ -66,7 +68,7 @@ impl Evaluator<'_> {
             if (type_, name) == (TASK_DEFINITION, "family")
                 && let Some(family) = self.families_read.get(&of.address)
             {
-                return Val::of_text(family.as_str(), here);
+                return family.clone().at(here);
             }
             if (type_, name) == ("aws_default_tags", "tags")
                 && let Some(tags) = self.default_tags(of)
@@ -118,7 +120,12 @@ impl Evaluator<'_> {
         let own = format!("{}.task_definition", of.address);
         let family = self.alone(&own, |it| it.argument(of, "task_definition"));
         let family = family.ok().flatten();
-        if let Some(family) = family.and_then(|it| self.text_of(&it)) {
+        let Some(family) = family else {
+            return;
+        };
+        if let Some(text) = self.text_of(&family) {
+            let origins = origin::of(std::iter::once(&family));
+            let family = Val::of_text(text, family.place).made_of(origins);
             self.families_read.insert(of.address.clone(), family);
         }
     }

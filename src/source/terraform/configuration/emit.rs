@@ -15,6 +15,7 @@ use super::{
         target_group::DELAY,
     },
     evaluator::Evaluator,
+    origin::task_definition_of,
     value::{self, Evaluated, Failure, Instance, Kind, Members, Place, Val},
 };
 use crate::diagnostic::Message;
@@ -201,7 +202,7 @@ impl Evaluator<'_> {
             Kind::Null => Trees::known(Value::Null, span),
             Kind::Bool(value) => Trees::known(Value::Bool(value.to_string().into()), span),
             Kind::Number(value) => Trees::known(Value::Number(value.to_string().into()), span),
-            Kind::Text(text) => Trees::known(Value::String(text.text.clone().into()), span),
+            Kind::Text(_) => known_text(val, span),
             Kind::Failed(why) => {
                 let (address, why) = (spot.address.to_owned(), why.to_string());
                 let why = self.without_secrets(why);
@@ -216,7 +217,7 @@ impl Evaluator<'_> {
                     return Ok(open(&[address], span));
                 }
                 if let Some(family) = self.family_read(spot.address, &unknown.addresses) {
-                    return Ok(Trees::known(Value::String(family.into()), span));
+                    return Ok(known_text(&family, span));
                 }
                 // What is computed of others is not what they have.
                 let addresses: &[String] = if unknown.is_direct {
@@ -230,20 +231,6 @@ impl Evaluator<'_> {
             Kind::List(list) => self.list_trees(&list.elements, spot)?,
             Kind::Object(object) => self.object_trees(&object.members, spot)?,
         })
-    }
-
-    /// Returns the family of the data source by whose attributes alone an argument names a task definition.
-    fn family_read(&self, argument: &str, addresses: &[String]) -> Option<String> {
-        if !names_task_definition(argument) {
-            return None;
-        }
-        let mut families = addresses.iter().map(|address| {
-            let (data, _) = address.rsplit_once('.')?;
-            self.families_read.get(data)
-        });
-        let first = families.next()??;
-        let is_only = families.all(|it| it == Some(first));
-        is_only.then(|| first.clone())
     }
 
     fn list_trees(&mut self, list: &[Val], spot: Spot<'_>) -> Result<Trees, Failure> {
@@ -331,22 +318,17 @@ impl Evaluator<'_> {
     }
 }
 
-/// Whether an argument names a task definition.
-fn names_task_definition(argument: &str) -> bool {
-    argument.ends_with(".task_definition") || argument.ends_with(".task_definition_arn")
-}
-
-/// Returns the address of the task definition that an argument names by a value that is computed of it alone, such as its
-/// ARN without the revision, or its family with the newest one.
-fn task_definition_of(argument: &str, addresses: &[String]) -> Option<String> {
-    if !names_task_definition(argument) {
-        return None;
+/// Returns the trees of a text, with what it is made of.
+fn known_text(val: &Val, span: Span) -> Trees {
+    let text = val.text().unwrap_or_default().to_owned();
+    let known = Trees::known(Value::String(text.into()), span);
+    match val.origins() {
+        [] => known,
+        origins => Trees {
+            expression: open(origins, span).expression,
+            ..known
+        },
     }
-    let mut resources = addresses.iter().filter(|it| !it.contains("data."));
-    let (resource, _) = resources.next()?.rsplit_once('.')?;
-    let is_same = |it: &String| it.rsplit_once('.').is_some_and(|(it, _)| it == resource);
-    (resource.contains("aws_ecs_task_definition.") && resources.all(is_same))
-        .then(|| format!("{resource}.arn"))
 }
 
 /// Returns the trees of what is not known.

@@ -151,7 +151,7 @@ pub(super) struct Evaluator<'m> {
     /// The names of the files that functions have read.
     pub(super) read: BTreeSet<String>,
     /// The families that data sources of task definitions read, by their addresses.
-    pub(super) families_read: BTreeMap<String, String>,
+    pub(super) families_read: BTreeMap<String, Val>,
     /// The values of variables that are sensitive.
     secrets: BTreeSet<String>,
 }

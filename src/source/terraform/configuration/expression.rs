@@ -10,9 +10,13 @@ use hcl_edit::{
 use super::{
     super::super::text::Span,
     evaluator::{Context, Evaluator, Frame},
+    function::NOT_READ,
     value::{Evaluated, Failure, Kind, Member, Members, Place, Val, number_of},
 };
 use crate::diagnostic::Message;
+
+/// What stands for the outcome of `can` of what is not evaluated.
+const NOT_EVALUATED: &str = "can()";
 
 /// Returns where something is written.
 pub(super) fn place(context: &Context<'_>, span: Option<Range<usize>>) -> Place {
@@ -109,6 +113,10 @@ impl Evaluator<'_> {
 
     fn conditional(&mut self, it: &Conditional, context: &Context<'_>) -> Evaluated {
         let condition = self.expression(&it.cond_expr, context)?;
+        // Whether there is a file that may not be read, or a value that is not evaluated, is no question of an apply.
+        if condition.is_not_read() {
+            return Ok(condition);
+        }
         let holds = self.holds(&condition, context)?;
         let branch = if holds { &it.true_expr } else { &it.false_expr };
         self.expression(branch, context)
@@ -167,12 +175,15 @@ impl Evaluator<'_> {
         }
         let mut arguments = Vec::new();
         match name {
-            "try" => return self.first_of(call, context),
+            "try" => return self.first_of(call, here, context),
             "can" => {
                 let only = call.args.iter().next();
                 let only = only.ok_or_else(|| Failure::new("can takes an expression"))?;
                 let can = match self.expression(only, context) {
                     Err(failure) if failure.is_final => return Err(failure),
+                    Err(failure) if failure.is_not_known => {
+                        return Ok(Val::of_addresses(vec![NOT_EVALUATED.to_owned()], here));
+                    }
                     value => value.is_ok(),
                 };
                 return Ok(Val::of_bool(can, here));
@@ -194,13 +205,18 @@ impl Evaluator<'_> {
     }
 
     /// Returns the first argument that has a value.
-    fn first_of(&mut self, call: &FuncCall, context: &Context<'_>) -> Evaluated {
+    fn first_of(&mut self, call: &FuncCall, here: Place, context: &Context<'_>) -> Evaluated {
         let mut last = Failure::new("try takes expressions");
-        for argument in &call.args {
+        let mut arguments = call.args.iter();
+        while let Some(argument) = arguments.next() {
             match self.expression(argument, context) {
                 Err(failure) if failure.is_final => return Err(failure),
+                Err(failure) if failure.is_not_known => {
+                    let name = call.name.name.value().as_str();
+                    return Ok(Val::of_addresses(vec![format!("{name}()")], here));
+                }
                 Err(failure) => last = failure,
-                Ok(value) => return Ok(value),
+                Ok(value) => return Ok(self.or_made(value, arguments, here, context)),
             }
         }
         Err(last)
@@ -302,6 +318,19 @@ impl Evaluator<'_> {
     /// Returns a value as a text: what is not known is a placeholder. `None` if it cannot be one.
     pub(super) fn text_of(&mut self, val: &Val) -> Option<String> {
         val.scalar().or_else(|| self.placeholder(val))
+    }
+}
+
+impl Val {
+    /// Whether it depends on what this reader does not read or evaluate.
+    fn is_not_read(&self) -> bool {
+        match &self.kind {
+            Kind::Unknown(unknown) => {
+                let mut addresses = unknown.addresses.iter();
+                addresses.any(|it| it == NOT_EVALUATED || it.starts_with(NOT_READ))
+            }
+            _ => false,
+        }
     }
 }
 

@@ -10,9 +10,12 @@ pub(in crate::source) trait Files: fmt::Debug + Send + Sync {
     /// Returns the names of the files in a folder, sorted.
     fn names(&self, folder: &str) -> Vec<String>;
 
-    /// Returns the paths of the files in a folder and below it, from the folder on, sorted: at most as many as `most`,
-    /// and not those that are hidden.
-    fn below(&self, folder: &str, most: usize) -> Vec<String>;
+    /// Returns the paths of the files in a folder and below it, from the folder on, sorted, and not those that are
+    /// hidden; `None` if there are more than `most`.
+    fn below(&self, folder: &str, most: usize) -> Option<Vec<String>>;
+
+    /// Returns whether there is a file; `None` if that may not be found out.
+    fn is_there(&self, path: &str) -> Option<bool>;
 
     /// Returns the text of a file.
     ///
@@ -42,7 +45,11 @@ impl Files for Texts {
         names.collect()
     }
 
-    fn below(&self, folder: &str, most: usize) -> Vec<String> {
+    fn is_there(&self, path: &str) -> Option<bool> {
+        Some(self.0.contains_key(path))
+    }
+
+    fn below(&self, folder: &str, most: usize) -> Option<Vec<String>> {
         let inside = self.0.keys().filter_map(|path| {
             let rest = path.strip_prefix(folder)?;
             match folder {
@@ -51,11 +58,8 @@ impl Files for Texts {
             }
         });
         let is_seen = |path: &&str| path.split('/').all(|step| !step.starts_with('.'));
-        inside
-            .filter(is_seen)
-            .take(most)
-            .map(str::to_owned)
-            .collect()
+        let found: Vec<String> = inside.filter(is_seen).map(str::to_owned).collect();
+        (found.len() <= most).then_some(found)
     }
 
     fn text(&self, path: &str) -> Result<SourceText, String> {

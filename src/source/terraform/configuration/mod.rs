@@ -23,6 +23,7 @@ mod mention;
 mod module;
 mod named_file;
 mod operator;
+mod origin;
 mod override_file;
 mod provider;
 mod template;

@@ -10,6 +10,7 @@ use hcl_edit::{
 use super::{
     evaluator::{Context, Evaluator, Frame},
     expression::key_frame,
+    origin,
     value::{Evaluated, Failure, Kind, Place, Unknown, Val},
 };
 
@@ -21,6 +22,8 @@ struct Made {
     strips: bool,
     /// What the text depends on, if that cannot be a part of it.
     open: Vec<Val>,
+    /// The addresses that the text is made of.
+    origins: Vec<String>,
 }
 
 impl Made {
@@ -69,7 +72,7 @@ impl Evaluator<'_> {
             return Ok(self.open(&open, here));
         }
         self.spend(1, made.text.len())?;
-        Ok(Val::of_text(made.text, here))
+        Ok(Val::of_text(made.text, here).made_of(made.origins))
     }
 
     /// Returns the list that a template puts together of texts in JSON: `[${a},${b}]`. So what is not known in one of
@@ -151,6 +154,7 @@ impl Evaluator<'_> {
                 Element::Interpolation(it) => {
                     made.strips = it.strip.strip_end();
                     let value = self.expression(&it.expr, context)?;
+                    made.origins.extend(origin::of(std::iter::once(&value)));
                     match self.text_of(&value) {
                         Some(text) => {
                             self.spend(0, text.len())?;

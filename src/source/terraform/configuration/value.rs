@@ -51,6 +51,9 @@ pub(super) struct Text {
     pub(super) text: String,
     /// The value that it is the JSON of.
     pub(super) json: Option<Val>,
+    /// The addresses of what it is made of that other resources are found by, such as the family of a task definition:
+    /// several may have the same one.
+    pub(super) origins: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -140,17 +143,32 @@ pub(super) struct Failure {
     pub(super) why: String,
     /// Whether a limit is reached, so that `try` does not go on.
     pub(super) is_final: bool,
+    /// Whether Terraform may have a value: what this reader does not read or evaluate is no error of the configuration.
+    pub(super) is_not_known: bool,
 }
 
 impl Failure {
     pub(super) fn new(why: impl Into<String>) -> Self {
-        let (why, is_final) = (why.into(), false);
-        Self { why, is_final }
+        Self {
+            why: why.into(),
+            is_final: false,
+            is_not_known: false,
+        }
+    }
+
+    /// Returns why this reader does not know a value that Terraform may have.
+    pub(super) fn not_known(why: impl Into<String>) -> Self {
+        Self {
+            is_not_known: true,
+            ..Self::new(why)
+        }
     }
 
     pub(super) fn limit(why: impl Into<String>) -> Self {
-        let (why, is_final) = (why.into(), true);
-        Self { why, is_final }
+        Self {
+            is_final: true,
+            ..Self::new(why)
+        }
     }
 }
 
@@ -162,8 +180,37 @@ impl Val {
     }
 
     pub(super) fn of_text(text: impl Into<String>, place: Place) -> Self {
-        let (text, json) = (text.into(), None);
-        Self::new(Kind::Text(Arc::new(Text { text, json })), place)
+        let text = Text {
+            text: text.into(),
+            json: None,
+            origins: Vec::new(),
+        };
+        Self::new(Kind::Text(Arc::new(text)), place)
+    }
+
+    /// Returns the same text with the addresses that it is made of; another value as it is.
+    pub(super) fn made_of(self, origins: Vec<String>) -> Self {
+        let Kind::Text(text) = &self.kind else {
+            return self;
+        };
+        if origins.is_empty() || !text.origins.is_empty() {
+            return self;
+        }
+        let text = Text {
+            text: text.text.clone(),
+            json: text.json.clone(),
+            origins,
+        };
+        Self::new(Kind::Text(Arc::new(text)), self.place)
+    }
+
+    /// Returns the addresses that a text, or a value that is not known, is made of; those of the elements of a list.
+    pub(super) fn origins(&self) -> &[String] {
+        match &self.kind {
+            Kind::Text(text) => &text.origins,
+            Kind::Unknown(unknown) => &unknown.addresses,
+            _ => &[],
+        }
     }
 
     pub(super) const fn of_bool(value: bool, place: Place) -> Self {

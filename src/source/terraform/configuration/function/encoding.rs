@@ -48,7 +48,12 @@ impl Evaluator<'_> {
         let (text, open) = json(self, value)?;
         let json = Some(value.clone());
         let kind = if open.is_empty() {
-            Kind::Text(Arc::new(Text { text, json }))
+            let origins = Vec::new();
+            Kind::Text(Arc::new(Text {
+                text,
+                json,
+                origins,
+            }))
         } else {
             Kind::Unknown(Arc::new(Unknown {
                 addresses: open,

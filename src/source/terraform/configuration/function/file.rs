@@ -17,6 +17,9 @@ use super::{
 /// The most files and folders that are searched.
 const MOST_FILES: usize = 20_000;
 
+/// What stands for a condition on a file that may not be read begins with this.
+pub(in super::super) const NOT_READ: &str = "fileexists(";
+
 /// The most bytes of a pattern that is compiled.
 const LARGEST_PATTERN: usize = 1 << 20;
 
@@ -45,8 +48,11 @@ impl Evaluator<'_> {
                 arguments.made_text(text)
             }
             "fileexists" => {
-                let exists = self.file(&arguments.text(0)?).is_ok();
-                arguments.made_bool(exists)
+                let path = arguments.text(0)?;
+                match self.is_there(&path) {
+                    Some(is_there) => arguments.made_bool(is_there),
+                    None => Val::of_addresses(vec![format!("{NOT_READ}{path})")], here),
+                }
             }
             "templatefile" => {
                 if let Kind::Unknown(_) = arguments.get(0)?.kind {
@@ -84,6 +90,7 @@ impl Evaluator<'_> {
     fn file_set(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {
         let (path, pattern) = (arguments.text(0)?, arguments.text(1)?);
         let root = self.module(0).map_or("", |it| &*it.path);
+        let (path, pattern) = without_fixed_steps(&path, &pattern);
         let Some(folder) = join(root, &path) else {
             return Err(not_inside(&path));
         };
@@ -93,6 +100,10 @@ impl Evaluator<'_> {
             .build()
             .map_err(is_wrong)?;
         let found = self.files.below(&folder, MOST_FILES);
+        let found = found.ok_or_else(|| {
+            let why = format!("{path} has more than {MOST_FILES} files, which are not searched");
+            Failure::limit(why)
+        })?;
         let found: Vec<String> = found
             .into_iter()
             .filter(|it| pattern.is_match(it))
@@ -102,6 +113,16 @@ impl Evaluator<'_> {
         Val::of_list(found.collect(), arguments.here)
     }
 
+    /// Returns whether there is a file; `None` if that may not be found out.
+    fn is_there(&mut self, path: &str) -> Option<bool> {
+        let root = self.module(0).map_or("", |it| &*it.path);
+        let is_there = self.files.is_there(&join(root, path)?)?;
+        if is_there && let Ok(text) = self.files.text(&join(root, path)?) {
+            self.read.insert(text.name().to_owned());
+        }
+        Some(is_there)
+    }
+
     /// Returns the text of a file, whose path is relative to the folder of the configuration.
     fn file(&mut self, path: &str) -> Result<String, Failure> {
         let root = self.module(0).map_or("", |it| &*it.path);
@@ -109,7 +130,15 @@ impl Evaluator<'_> {
             return Err(not_inside(path));
         };
         let text = self.files.text(&inside);
-        let text = text.map_err(|why| Failure::new(format!("{path} cannot be read: {why}")))?;
+        let text = text.map_err(|why| {
+            let why = format!("{path} cannot be read: {why}");
+            let is_there = self.files.is_there(&inside);
+            if is_there.is_none_or(|it| it) {
+                Failure::not_known(why)
+            } else {
+                Failure::new(why)
+            }
+        })?;
         self.spend(1, text.text().len())?;
         self.read.insert(text.name().to_owned());
         Ok(text.text().to_owned())
@@ -117,22 +146,34 @@ impl Evaluator<'_> {
 }
 
 fn not_inside(path: &str) -> Failure {
-    Failure::new(format!(
+    Failure::not_known(format!(
         "{path} is neither below the folder that is given nor in its Git work tree, so it is not read"
     ))
 }
 
-/// Returns the regular expression of a pattern: `**` is any number of folders, `*` any characters of one name, `?` one of
-/// them, `{a,b}` one of several.
+/// Returns the folder and the pattern with the first steps of the pattern that only lead up as a part of the folder:
+/// Terraform joins both before it searches.
+fn without_fixed_steps(path: &str, pattern: &str) -> (String, String) {
+    let (mut path, mut pattern) = (path.to_owned(), pattern);
+    while let Some((step @ ("." | ".."), rest)) = pattern.split_once('/') {
+        path = format!("{path}/{step}");
+        pattern = rest;
+    }
+    (path, pattern.to_owned())
+}
+
+/// Returns the regular expression of a pattern: `**` is any number of folders where it is a whole step, `*` any
+/// characters of one name, `?` one of them, `{a,b}` one of several, `[!a]` any other than these.
 fn expression_of(pattern: &str) -> String {
     let mut expression = "^".to_owned();
     let mut depth = 0_usize;
     let mut rest = pattern;
     while let Some(c) = rest.chars().next() {
+        let is_step = expression == "^" || expression.ends_with(['/', '*']);
         let (mark, length) = match c {
-            _ if rest.starts_with("**/") => ("(?:[^/]+/)*", 3),
-            _ if rest.starts_with("**") => (".*", 2),
-            '*' => ("[^/]*", 1),
+            _ if is_step && rest.starts_with("**/") => ("(?:[^/]+/)*", 3),
+            _ if is_step && rest == "**" => (".*", 2),
+            '*' => ("[^/]*", rest.len() - rest.trim_start_matches('*').len()),
             '?' => ("[^/]", 1),
             '{' => {
                 depth += 1;
@@ -143,19 +184,20 @@ fn expression_of(pattern: &str) -> String {
                 (")", 1)
             }
             ',' if depth > 0 => ("|", 1),
-            '[' | ']' => ("", 0),
+            // What a class of characters has is written the same.
+            '[' if rest.starts_with("[!") => ("[^", 2),
+            '[' => ("[", 1),
+            ']' => ("]", 1),
             _ => {
-                expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
-                rest = rest.get(c.len_utf8()..).unwrap_or_default();
+                // A backslash makes a letter of the mark behind it.
+                let skipped = usize::from(c == '\\');
+                let letter = rest.chars().nth(skipped).unwrap_or(c);
+                expression.push_str(&regex::escape(letter.encode_utf8(&mut [0; 4])));
+                let length = skipped.saturating_add(letter.len_utf8());
+                rest = rest.get(length..).unwrap_or_default();
                 continue;
             }
         };
-        if length == 0 {
-            // A class of characters is written the same.
-            expression.push(c);
-            rest = rest.get(1..).unwrap_or_default();
-            continue;
-        }
         expression.push_str(mark);
         rest = rest.get(length..).unwrap_or_default();
     }

@@ -9,11 +9,13 @@ mod pattern;
 mod set;
 mod text;
 
+pub(super) use self::file::NOT_READ;
 #[cfg(test)]
 pub(super) use encoding::json as json_of_value;
 
 use super::{
     evaluator::Evaluator,
+    origin,
     value::{Evaluated, Failure, Kind, Place, Val},
 };
 
@@ -92,6 +94,22 @@ const NOT_KNOWN: &[&str] = &[
     "timestamp",
     "uuid",
     "uuidv5",
+];
+
+/// Functions of Terraform that are not evaluated. Any other name is a mistake in the configuration.
+const NOT_EVALUATED: &[&str] = &[
+    "base64gunzip",
+    "convert",
+    "csvdecode",
+    "defaults",
+    "ephemeralasnull",
+    "parseint",
+    "sum",
+    "textdecodebase64",
+    "textencodebase64",
+    "transpose",
+    "type",
+    "urldecode",
 ];
 
 /// The arguments of a call.
@@ -184,6 +202,7 @@ impl Evaluator<'_> {
         if is_open && !TAKE_UNKNOWN.contains(&name) {
             return Ok(self.open(&all, here));
         }
+        let origins = origin::of(arguments.iter());
         let arguments = Arguments {
             name,
             all: arguments,
@@ -197,12 +216,15 @@ impl Evaluator<'_> {
             },
         };
         let value = value.ok_or_else(|| {
-            Failure::new(format!(
-                "function {name} is not one of those that are evaluated"
-            ))
+            let why = format!("function {name} is not one of those that are evaluated");
+            if NOT_EVALUATED.contains(&name) {
+                Failure::not_known(why)
+            } else {
+                Failure::new(why)
+            }
         })?;
         self.spend(1, value.text().map_or(0, str::len))?;
-        Ok(value)
+        Ok(value.made_of(origins))
     }
 
     fn scalar_function(&mut self, arguments: &Arguments<'_>) -> Result<Option<Val>, Failure> {
