@@ -53,11 +53,28 @@ fn read(path: &PathBuf, parameters: &mut BTreeMap<String, String>) -> Result<(),
     }
     let tree = read_tree(&source).map_err(|(_, message)| failed(&message))?;
     let tree = tree.ok_or_else(|| failed("it is empty"))?;
+    if source.name().ends_with(".tfvars.json") {
+        let found = variables(&tree, &source);
+        parameters.extend(found.ok_or_else(|| failed("expected an object of variables"))?);
+        return Ok(());
+    }
     let found = all(&tree).ok_or_else(|| {
         failed("expected [{\"ParameterKey\": ..., \"ParameterValue\": ...}], [\"NAME=VALUE\"] or {\"Parameters\": {...}}")
     })?;
     parameters.extend(found);
     Ok(())
+}
+
+/// Returns the values of variables in a file of Terraform in JSON: a text as it is, and others as they are written
+/// (<https://developer.hashicorp.com/terraform/language/values/variables#variable-definitions-tfvars-files>).
+fn variables(tree: &Node<'_>, source: &SourceText) -> Option<Vec<(String, String)>> {
+    let variables = tree.members()?.iter();
+    let variables = variables.map(|it| {
+        let written = || source.slice(it.value.span).to_owned();
+        let value = it.value.text().map_or_else(written, str::to_owned);
+        (it.key.to_string(), value)
+    });
+    Some(variables.collect())
 }
 
 /// Returns the parameters in a tree, as `create-stack`, `deploy` and CodePipeline take them
@@ -102,6 +119,19 @@ mod tests {
         let found = all(&tree)?;
         let found = found.iter().map(|(name, value)| format!("{name}={value}"));
         Some(found.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn variables_of_terraform_are_read_as_they_are_written() {
+        let text = r#"{"image": "a:1", "n": 2, "o": {"a": ["x", null]}}"#;
+        let source = SourceText::new("prod.tfvars.json", text);
+        let tree = read_tree(&source).unwrap().unwrap();
+        let found = variables(&tree, &source).unwrap();
+        let found = found.iter().map(|(name, value)| format!("{name}={value}"));
+        assert_eq!(
+            found.collect::<Vec<_>>().join(" "),
+            r#"image=a:1 n=2 o={"a": ["x", null]}"#
+        );
     }
 
     #[test]

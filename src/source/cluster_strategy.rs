@@ -3,7 +3,10 @@
 //! <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_EcsParameters.html>). Templates and configurations
 //! that make the cluster say what it is; the operator reads it from an EcsCluster.
 
-use super::tree::{Member, Node, Value};
+use super::{
+    tree::{Member, Node, Value},
+    values::Values,
+};
 use crate::fields::Api;
 
 const STRATEGY: &str = "CapacityProviderStrategy";
@@ -12,6 +15,8 @@ const STRATEGY: &str = "CapacityProviderStrategy";
 pub(super) struct Undecided<'n, 'a> {
     /// The name or ARN of the cluster that decides.
     pub(super) cluster: String,
+    /// Its number among the parts of the resource, those that are decided too.
+    pub(super) index: usize,
     /// The members with what places the tasks.
     pub(super) parameters: &'n mut Node<'a>,
 }
@@ -37,7 +42,8 @@ pub(super) fn undecided<'n, 'a>(api: Api, properties: &'n mut Node<'a>) -> Vec<U
         }
         _ => Vec::new(),
     };
-    let parts = parts.into_iter().flatten();
+    let parts = parts.into_iter().enumerate();
+    let parts = parts.filter_map(|(index, part)| Some(Undecided { index, ..part? }));
     parts.filter(|part| is_open(part.parameters)).collect()
 }
 
@@ -51,12 +57,24 @@ fn part<'n, 'a>(
 ) -> Option<Undecided<'n, 'a>> {
     Some(Undecided {
         cluster: cluster?,
+        index: 0,
         parameters: parameters?,
     })
 }
 
 fn text(node: &Node<'_>, key: &str) -> Option<String> {
     node.get(key)?.text().map(str::to_owned)
+}
+
+/// Whether a cluster is in the account and the region that are converted: it is a name, or such an ARN
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>).
+pub(super) fn is_here(cluster: &str, values: &Values) -> bool {
+    if !cluster.starts_with("arn:") {
+        return true;
+    }
+    let (region, account) = (values.region(), values.account_id());
+    let mut parts = cluster.split(':').skip(3);
+    parts.next() == Some(region) && parts.next() == Some(account)
 }
 
 /// Whether the cluster decides. A `DAEMON` has no strategy, and neither has a service whose task sets others make.

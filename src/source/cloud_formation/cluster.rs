@@ -6,7 +6,11 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
-    super::{cluster_strategy::undecided, reference::short_name, tree::Node},
+    super::{
+        cluster_strategy::{is_here, undecided},
+        reference::short_name,
+        tree::Node,
+    },
     carried::Carried,
     resource::Resource,
     stack::Stack,
@@ -221,7 +225,7 @@ fn found<'t, 'a>(
             return Ok(strategy.map(|it| stack.receive(&it, resource.key_span)));
         }
         Some(Known::Several) => return Err(Ambiguous),
-        None if is_here(text, stack) => all.iter().filter(|it| it.name == name).collect(),
+        None if is_here(text, stack.values) => all.iter().filter(|it| it.name == name).collect(),
         None => return Ok(None),
     };
     if let [first, others @ ..] = own.as_slice() {
@@ -244,17 +248,6 @@ fn found<'t, 'a>(
         Some(Named::Several) => Err(Ambiguous),
         Some(Named::One(None)) | None => Ok(None),
     }
-}
-
-/// Whether a cluster is in the account and the region of the stack: it is a name, or such an ARN
-/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids>).
-fn is_here(text: &str, stack: &Stack<'_, '_>) -> bool {
-    if !text.starts_with("arn:") {
-        return true;
-    }
-    let (region, account) = (stack.values.region(), stack.values.account_id());
-    let mut parts = text.split(':').skip(3);
-    parts.next() == Some(region) && parts.next() == Some(account)
 }
 
 #[cfg(test)]

@@ -28,6 +28,15 @@ pub(in crate::source) fn expand_file<'a>(name: &str, values: &Values) -> Expande
             .push((Span::new(0, 0), Message::UnreadableFile { error }));
         expanded.is_own = true;
     }
+    if let Some(folder) = values.configurations.overridden_by(name) {
+        let error = format!(
+            "it overrides parts of the other files of {folder}, and has nothing of its own: convert the folder instead"
+        );
+        expanded
+            .findings
+            .push((Span::new(0, 0), Message::UnreadableFile { error }));
+        expanded.is_own = true;
+    }
     for outcome in outcomes {
         let part = of_outcome(outcome, name, values);
         expanded.resources.extend(part.resources);

@@ -2,7 +2,10 @@
 //! registers each as a revision
 //! (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_task_definition>).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use super::{
     super::{
@@ -71,16 +74,15 @@ fn names(calls: &[Step]) -> Vec<String> {
 pub(super) fn revisions(plan: &mut Plan<'_, '_>) -> (Revisions, Vec<Finding>) {
     let all = plan.resources();
     let mut families = Families::default();
-    for resource in all.iter().filter(|it| it.type_ == TASK_DEFINITION) {
-        let before = plan.opened();
-        let family = plan.argument(resource, "family");
-        plan.forget(before);
-        let candidate = Candidate {
-            id: resource.address.clone(),
-            suffixes: [resource.made_name(), plain(&resource.address)],
-            span: resource.span,
-        };
-        families.add(family.unwrap_or_else(|| resource.made_name()), candidate);
+    for (index, family) in plan.families().iter() {
+        if let Some(resource) = all.get(*index) {
+            let candidate = Candidate {
+                id: resource.address.clone(),
+                suffixes: [resource.made_name(), plain(&resource.address)],
+                span: resource.span,
+            };
+            families.add(family.clone(), candidate);
+        }
     }
     if !families.are_shared() {
         return (Revisions::new(), Vec::new());
@@ -144,6 +146,25 @@ impl<'t, 'a> Plan<'t, 'a> {
         is_its.then(|| self.family(definition)).flatten()
     }
 
+    /// Returns the task definitions by their numbers, with the families that their arguments have.
+    fn families(&mut self) -> Rc<[(usize, String)]> {
+        if let Some(known) = &self.families {
+            return Rc::clone(known);
+        }
+        let mut found = Vec::new();
+        for (index, resource) in self.resources().iter().enumerate() {
+            if resource.type_ == TASK_DEFINITION {
+                let before = self.opened();
+                let family = self.argument(resource, "family");
+                self.forget(before);
+                found.push((index, family.unwrap_or_else(|| resource.made_name())));
+            }
+        }
+        let found: Rc<[(usize, String)]> = found.into();
+        self.families = Some(Rc::clone(&found));
+        found
+    }
+
     /// Returns the task definitions that an argument of a resource names.
     fn run_by(&mut self, resource: &Resource<'t, 'a>, argument: Attribute<'t, 'a>) -> Run {
         let resources = self.resources();
@@ -163,24 +184,16 @@ impl<'t, 'a> Plan<'t, 'a> {
         let Some(text) = argument.text().filter(|_| !argument.is_unknown()) else {
             return Run::of(referred);
         };
-        let all = (0..resources.len()).filter(is);
-        let all: Vec<usize> = all.collect();
+        let all = self.families();
         let at = |index: &usize| resources.get(*index);
-        let mut revisions = all.iter().filter(|it| at(it).is_some_and(|it| is_revision(it, text)));
-        if let Some(index) = revisions.next().copied() {
+        let mut revisions = all.iter().map(|(index, _)| *index);
+        if let Some(index) = revisions.find(|it| at(it).is_some_and(|it| is_revision(it, text))) {
             let is_exact = true;
             return Run::One { index, is_exact };
         }
         let named = Reference::parse(text);
-        let mut same = Vec::new();
-        for index in all {
-            let before = self.opened();
-            let family = at(&index).and_then(|it| self.argument(it, "family"));
-            self.forget(before);
-            if family.as_deref() == Some(&*named.family) {
-                same.push(index);
-            }
-        }
+        let same = all.iter().filter(|(_, family)| **family == *named.family);
+        let same: Vec<usize> = same.map(|(index, _)| *index).collect();
         referred.retain(|it| same.contains(it));
         if let [index] = *referred {
             let is_exact = named.revision.is_none();
@@ -302,6 +315,96 @@ fn references(node: Option<&Node<'_>>, calls: &[Step], mentions: &mut Mentions) 
         // The order of the making is no use.
         if member.key != "depends_on" {
             references(Some(&member.value), calls, mentions);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        super::{syntax::parse_one, testing::expansion, values::Values},
+        expand,
+    };
+
+    /// Returns the images, and the task definition that the service names, of a state or a plan with two revisions.
+    fn outline(text: &str) -> String {
+        let root = parse_one("state.json", text).unwrap().unwrap();
+        let (documents, said) = expansion(text, &expand(&root, &Values::default()));
+        let mut found = Vec::new();
+        for it in &documents {
+            for key in ["Family:\"", "image:\"", "TaskDefinition:\""] {
+                let rest = it.split_once(key).map(|(_, rest)| rest);
+                found.extend(rest.and_then(|it| it.split('"').next()).map(str::to_owned));
+            }
+        }
+        let shared = said
+            .iter()
+            .filter(|it| it.reason().name() == "FamilyShared");
+        assert_eq!(shared.count(), 1, "{said:?}");
+        found.join(" ")
+    }
+
+    fn definition(name: &str, more: &str) -> String {
+        format!(
+            r#"{{"address": "aws_ecs_task_definition.{name}", "mode": "managed", "type": "aws_ecs_task_definition", "name": "{name}", "values": {{"family": "shop", "container_definitions": "[{{\"name\": \"app\", \"image\": \"{name}\"}}]"{more}}}}}"#
+        )
+    }
+
+    fn service(name: &str, runs: &str) -> String {
+        format!(
+            r#"{{"address": "aws_ecs_service.{name}", "mode": "managed", "type": "aws_ecs_service", "name": "{name}", "values": {{"name": "{name}", "task_definition": "{runs}"}}}}"#
+        )
+    }
+
+    #[test]
+    fn the_newest_revision_of_a_state_is_run() {
+        const ARN: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop";
+        let revision = |number: u8| {
+            format!(
+                r#", "revision": {number}, "arn": "{ARN}:{number}", "arn_without_revision": "{ARN}""#
+            )
+        };
+        let (nine, ten) = (revision(9), revision(10));
+        for (runs, expected) in [
+            ("shop", "shop green shop"),
+            (ARN, "shop green shop"),
+            (&format!("{ARN}:10"), "shop green shop"),
+            ("shop:9", "shop blue shop"),
+            // The number is said to have no meaning.
+            ("shop:12", "shop green shop:12"),
+            (&format!("{ARN}:12"), &format!("shop green {ARN}:12")),
+            ("other", "shop blue shop-green green other"),
+        ] {
+            let text = format!(
+                r#"{{"format_version": "1.0", "terraform_version": "1.9.0", "values": {{"root_module": {{"resources": [{}, {}, {}]}}}}}}"#,
+                definition("blue", &nine),
+                definition("green", &ten),
+                service("s", runs),
+            );
+            assert_eq!(outline(&text), expected, "{runs}");
+        }
+    }
+
+    #[test]
+    fn the_references_of_a_plan_tell_what_is_run() {
+        for (references, expected) in [
+            (
+                r#"["aws_ecs_task_definition.green.family", "aws_ecs_task_definition.green"]"#,
+                "shop green shop",
+            ),
+            (
+                r#"["aws_ecs_task_definition.blue.family"]"#,
+                "shop blue shop",
+            ),
+            (r#"["var.family"]"#, "shop blue shop"),
+        ] {
+            let text = format!(
+                r#"{{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {{"root_module": {{"resources": [{}, {}, {}]}}}}, "configuration": {{"root_module": {{"resources": [{{"type": "aws_ecs_service", "name": "s", "expressions": {{"task_definition": {{"references": {references}}}}}}}]}}}}}}"#,
+                definition("blue", ""),
+                definition("green", ""),
+                service("s", "shop"),
+            );
+            assert_eq!(outline(&text), expected, "{references}");
         }
     }
 }

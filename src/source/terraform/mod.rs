@@ -160,7 +160,7 @@ fn converted<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Co
         "aws_ecs_service" => add_count(&mut properties, resource),
         _ => {}
     }
-    cluster::add_strategies(plan, kind.api, resource, &mut properties);
+    cluster::add_strategies(plan, kind.api, resource, &[resource], &mut properties);
     let mut document = document(resource, properties);
     if resource.type_ == "aws_ecs_service"
         && let Some(metadata) = target_group::metadata(plan, resource)

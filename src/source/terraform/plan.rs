@@ -11,6 +11,7 @@ use super::{
     Document,
     address::placeholder_name,
     attribute::Attribute,
+    cluster::Cluster,
     collect,
     family::Mentions,
     resource::Resource,
@@ -34,6 +35,9 @@ pub(super) struct Plan<'t, 'a> {
     pub(super) revisions: Revisions,
     /// What else refers to task definitions, if it is not in the configuration of a plan.
     pub(super) mentioned: Option<Mentions>,
+    /// The task definitions by their numbers, with the families that their arguments have.
+    pub(super) families: Option<Rc<[(usize, String)]>>,
+    pub(super) clusters: Option<Rc<[Cluster]>>,
     findings: Vec<(Span, Message)>,
     open: BTreeSet<String>,
     names: BTreeSet<String>,
@@ -62,6 +66,8 @@ impl<'t, 'a> Plan<'t, 'a> {
             configuration: None,
             revisions: Revisions::new(),
             mentioned: None,
+            families: None,
+            clusters: None,
             findings: Vec::new(),
             open: BTreeSet::new(),
             names: BTreeSet::new(),

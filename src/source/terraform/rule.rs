@@ -100,9 +100,10 @@ impl Rules {
         super::add_name(&mut properties, kind, resource);
         let resources = plan.resources();
         let targets = targets.iter().filter_map(|index| resources.get(*index));
-        let targets: Vec<Node<'a>> = targets.filter_map(|it| target(plan, it)).collect();
-        add_targets(&mut properties, resource, targets);
-        cluster::add_strategies(plan, Api::Rule, resource, &mut properties);
+        let targets: Vec<&Resource<'t, 'a>> = targets.collect();
+        let nodes = targets.iter().filter_map(|it| target(plan, it)).collect();
+        add_targets(&mut properties, resource, nodes);
+        cluster::add_strategies(plan, Api::Rule, resource, &targets, &mut properties);
         Converted::Document(document(resource, properties))
     }
 }
@@ -120,7 +121,7 @@ fn alone<'t, 'a>(plan: &mut Plan<'t, 'a>, resource: &Resource<'t, 'a>) -> Node<'
     let mut properties = Node { value, span };
     let targets = target(plan, resource).into_iter().collect();
     add_targets(&mut properties, resource, targets);
-    cluster::add_strategies(plan, Api::Rule, resource, &mut properties);
+    cluster::add_strategies(plan, Api::Rule, resource, &[resource], &mut properties);
     document(resource, properties)
 }
 

@@ -38,6 +38,7 @@ use std::{
 };
 
 pub(super) use self::emit::opened_in;
+use self::files::is_override;
 use self::{emit::Made, evaluator::Evaluator, module::Modules};
 pub(in crate::source) use self::{
     files::{Files, Texts, is_json, is_source, join, plain, relative, split},
@@ -124,7 +125,19 @@ impl Configurations {
     /// Returns the names of the files that expressions read, which are parts of the configurations that do.
     pub(in crate::source) fn files_read(&self, values: &Values) -> BTreeSet<String> {
         let outcomes = self.all.iter().map(|it| it.outcome(values, &self.inputs));
-        outcomes.flat_map(|it| it.read.iter().cloned()).collect()
+        let read = outcomes.flat_map(|it| it.read.iter());
+        // A configuration that reads its own blocks, such as for their digest, still has them.
+        read.filter(|it| !is_source(it)).cloned().collect()
+    }
+
+    /// Returns the folder whose files a file overrides, if none of these is in the input.
+    pub(super) fn overridden_by<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let (folder, _) = split(name);
+        let is_beside = |it: &str| is_source(it) && !is_override(it) && split(it).0 == folder;
+        let mut all = self.all.iter().flat_map(|it| &it.modules.files);
+        let is_of_input = self.inputs.iter().any(|it| is_beside(it));
+        let is_alone = is_override(name) && !is_of_input && all.any(|it| is_beside(it));
+        is_alone.then_some(if folder.is_empty() { "." } else { folder })
     }
 
     /// Returns the configurations that a file is a part of, evaluated.

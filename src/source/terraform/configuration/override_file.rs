@@ -8,6 +8,7 @@ use hcl_edit::structure::{Attribute, Block, Body, Structure};
 use super::{
     block::dynamic_name,
     module::{Call, Declared, Module, Typed},
+    provider::AWS,
 };
 
 /// A block of an override file that overrides nothing, or a local value of one.
@@ -45,6 +46,17 @@ impl Module {
             }
         }
         orphans
+    }
+
+    /// Returns the provider of AWS that has the same alias as a block of an override file.
+    fn provider_of(&mut self, overriding: &Block) -> Option<&mut Declared> {
+        let alias = |block: &Block| {
+            let alias = block.body.get_attribute("alias")?;
+            alias.value.as_str().map(str::to_owned)
+        };
+        let wanted = alias(overriding);
+        let mut all = self.providers.iter_mut();
+        all.find(|it| alias(&it.block) == wanted)
     }
 
     fn merge_locals(&mut self, file: usize, mut block: Block, orphans: &mut Vec<Orphan>) {
@@ -85,7 +97,16 @@ impl Module {
                     .insert(index, Call::new(&self.path, name, declared));
                 return None;
             }
-            // What providers and backends have is not read.
+            ("provider", None) if first != AWS => return None,
+            ("provider", None) => match self.provider_of(&block) {
+                // A provider that is not written is one without arguments.
+                None if block.body.get_attribute("alias").is_none() => {
+                    self.providers.push(Declared::new(file, block));
+                    return None;
+                }
+                found => found,
+            },
+            // What backends have is not read.
             _ => return None,
         };
         let Some(declared) = found else {

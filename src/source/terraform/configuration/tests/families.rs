@@ -37,6 +37,12 @@ fn outline(documents: &[String]) -> Vec<String> {
 #[test]
 fn one_task_definition_keeps_the_family() {
     const ARN: &str = "aws_ecs_task_definition.b.arn";
+    const FAMILY: &str = "aws_ecs_task_definition.b.family";
+    let arn = "\"arn:aws:ecs:eu-west-1:111122223333:task-definition/${aws_ecs_task_definition.b.family}:${aws_ecs_task_definition.b.revision}\"";
+    let read = "data \"aws_ecs_task_definition\" \"w\" {\n  task_definition = \"web\"\n}\n";
+    let local = "locals {\n  x = [aws_ecs_task_definition.a.arn]\n  y = local.x[0]\n}\n".to_owned();
+    let local_choice = "variable \"color\" { default = \"b\" }\nlocals {\n  t = var.color == \"a\" ? aws_ecs_task_definition.a.arn : aws_ecs_task_definition.b.arn\n}\n".to_owned()
+        + &service("s", "local.t");
     let data = "data \"aws_ecs_task_definition\" \"b\" {\n  task_definition = aws_ecs_task_definition.b.family\n}\n";
     let newest = "\"${aws_ecs_task_definition.b.family}:${max(aws_ecs_task_definition.b.revision, data.aws_ecs_task_definition.b.revision)}\"";
     let revision = "\"${aws_ecs_task_definition.b.family}:${aws_ecs_task_definition.b.revision}\"";
@@ -57,6 +63,62 @@ fn one_task_definition_keeps_the_family() {
         (service("s", revision), &["web=b", "s>web"], left_out),
         (service("s", newest) + data, &["web=b", "s>web"], left_out),
         (choice, &["web=b", "s>web"], left_out),
+        (local_choice, &["web=b", "s>web"], left_out),
+        (service("s", FAMILY), &["web=b", "s>web"], left_out),
+        (service("s", arn), &["web=b", "s>web"], left_out),
+        (
+            service("s", "data.aws_ecs_task_definition.b.arn") + data,
+            &["web=b", "s>web"],
+            left_out,
+        ),
+        (
+            service(
+                "s",
+                "\"${data.aws_ecs_task_definition.b.family}:${data.aws_ecs_task_definition.b.revision}\"",
+            ) + data,
+            &["web=b", "s>web"],
+            left_out,
+        ),
+        (
+            service(
+                "s",
+                "try(data.aws_ecs_task_definition.w.arn, aws_ecs_task_definition.b.arn)",
+            ) + read,
+            &["web=b", "s>web"],
+            left_out,
+        ),
+        (
+            service("s", "lower(local.f)") + &format!("locals {{\n  f = {FAMILY}\n}}\n"),
+            &["web=b", "s>web"],
+            left_out,
+        ),
+        (
+            service("s", "\"web\""),
+            &["web=a", "s>web"],
+            "aws_ecs_task_definition.a keeps it, as aws_ecs_service.s does not tell which of them it runs, aws_ecs_task_definition.b is left out, as nothing else refers to it",
+        ),
+        (
+            service("s", "\"${aws_ecs_task_definition.b.family}-x\""),
+            &["web=a", "web-b=b", "s>web-x"],
+            "aws_ecs_task_definition.a keeps it, aws_ecs_task_definition.b becomes web-b",
+        ),
+        (
+            service("s", ARN) + &local + "output \"o\" {\n  value = local.x\n}\n",
+            &["web-a=a", "web=b", "s>web"],
+            renamed,
+        ),
+        (
+            service("s", ARN)
+                + &local
+                + "resource \"null_resource\" \"n\" {\n  provisioner \"local-exec\" {\n    command = \"run ${local.y}\"\n  }\n}\n",
+            &["web-a=a", "web=b", "s>web"],
+            renamed,
+        ),
+        (
+            service("s", ARN) + &local,
+            &["web-a=a", "web=b", "s>web"],
+            renamed,
+        ),
         (service("s", ARN) + &ordered, &["web=b", "s>web"], left_out),
         (
             service("s", ARN) + &output,

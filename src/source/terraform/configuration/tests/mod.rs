@@ -1,8 +1,10 @@
 //! Tests of expressions, and of configurations as a whole.
 
+mod clusters;
 mod described;
 mod families;
 mod overridden;
+mod unread;
 
 use std::fmt::Write as _;
 

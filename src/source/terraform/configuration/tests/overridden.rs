@@ -160,3 +160,44 @@ fn files_with_values_are_read_in_both_forms() {
     );
     assert_eq!(said.len(), 0, "{said:?}");
 }
+
+#[test]
+fn a_provider_is_overridden_too() {
+    let main = "provider \"aws\" {\n  default_tags {\n    tags = { stage = \"dev\" }\n  }\n}\nprovider \"aws\" {\n  alias = \"us\"\n}\ndata \"aws_default_tags\" \"d\" {}\nresource \"aws_ecs_service\" \"s\" {\n  name = data.aws_default_tags.d.tags.stage\n  task_definition = \"t\"\n}\n";
+    let tags = "  default_tags {\n    tags = { stage = \"prod\" }\n  }\n}\n";
+    for (provider, expected, is_orphan) in [
+        ("provider \"aws\" {\n", "prod", false),
+        ("provider \"aws\" {\n  alias = \"us\"\n", "dev", false),
+        ("provider \"aws\" {\n  alias = \"no\"\n", "dev", true),
+        ("provider \"google\" {\n", "dev", false),
+    ] {
+        let overriding = format!("{provider}{tags}");
+        let files = [("main.tf", main), ("override.tf", &*overriding)];
+        let (documents, said) = expanded(&files, &[], &[]);
+        let name = format!("ServiceName:\"{expected}\"");
+        assert!(documents[0].contains(&name), "{provider}: {documents:?}");
+        let orphans = said.iter().any(|it| it.contains("OverriddenBlockMissing"));
+        assert_eq!(orphans, is_orphan, "{provider}: {said:?}");
+    }
+}
+
+#[test]
+fn an_override_file_alone_is_an_error() {
+    let all = [("x/main.tf", SERVICE), ("x/prod_override.tf", "")];
+    let texts = all.map(|(name, text)| SourceText::new(name, text));
+    for (inputs, expected) in [
+        (&["x/prod_override.tf"][..], Some("x")),
+        (&["x/prod_override.tf", "x/main.tf"], None),
+    ] {
+        let files = texts.iter().map(|it| (it.name().to_owned(), it.clone()));
+        let given = Given {
+            files: Box::new(Texts(files.collect())),
+            folders: BTreeSet::from(["x".to_owned()]),
+        };
+        let inputs = inputs.iter().map(|it| (*it).to_owned());
+        let configurations = Configurations::new(vec![given], inputs.collect());
+        let found = configurations.overridden_by("x/prod_override.tf");
+        assert_eq!(found, expected);
+        assert_eq!(configurations.overridden_by("x/main.tf"), None);
+    }
+}
