@@ -70,10 +70,13 @@ impl Evaluator<'_> {
             {
                 return family.clone().at(here);
             }
-            if (type_, name) == ("aws_default_tags", "tags")
-                && let Some(tags) = self.default_tags(of)
-            {
-                return tags;
+            let of_provider = match (type_, name) {
+                ("aws_default_tags", "tags") => self.default_tags(of),
+                ("aws_region", "name" | "id" | "region") => self.region(of),
+                _ => None,
+            };
+            if let Some(known) = of_provider {
+                return known.at(here);
             }
             let known = match (type_, name) {
                 ("aws_caller_identity", "account_id" | "id") => values.account_id(),

@@ -21,11 +21,26 @@ impl Evaluator<'_> {
         let (declared, _) = self.declared(of)?;
         let provider = declared.argument("provider").map(alias);
         let provider = self.provider(of.module, provider.unwrap_or_default())?;
-        let context = self.context(0, provider.file, ONCE);
+        let context = self.context(0, provider.file_of("default_tags"), ONCE);
         let body = &provider.block.body;
         let blocks = self.in_body(body, "default_tags", &context).ok()??;
         let block = blocks.elements()?.first()?.members()?;
         Some(block.get("tags")?.value.clone())
+    }
+
+    /// Returns the region of the provider of a data source. What the command line says counts more for the provider without
+    /// an alias (<https://registry.terraform.io/providers/hashicorp/aws/latest/docs#region>).
+    pub(super) fn region(&mut self, of: &Instance) -> Option<Val> {
+        let (declared, _) = self.declared(of)?;
+        let provider = declared.argument("provider").map(alias);
+        let provider = self.provider(of.module, provider.unwrap_or_default())?;
+        if provider.argument("alias").is_none() && self.values.region.is_some() {
+            return None;
+        }
+        let context = self.context(0, provider.file_of("region"), ONCE);
+        let region = self.in_body(&provider.block.body, "region", &context);
+        let region = region.ok()??;
+        region.text().is_some().then_some(region)
     }
 
     /// Returns the block of the provider that an instance of a module has under an alias.

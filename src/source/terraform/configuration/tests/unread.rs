@@ -72,3 +72,28 @@ fn a_configuration_that_reads_its_own_blocks_has_them() {
     };
     assert_eq!(values.configurations.files_read(&values), BTreeSet::new());
 }
+
+#[test]
+fn a_region_is_that_of_the_provider() {
+    let main = "variable \"open\" {}\nprovider \"aws\" {\n  region = \"eu-north-1\"\n}\nprovider \"aws\" {\n  alias = \"us\"\n  region = \"us-east-1\"\n}\nprovider \"aws\" {\n  alias = \"open\"\n  region = var.open\n}\n";
+    for (given, provider, expected) in [
+        (None, "", "eu-north-1"),
+        (Some("eu-west-1"), "", "eu-west-1"),
+        (Some("eu-west-1"), "provider = aws.us", "us-east-1"),
+        (None, "provider = aws.us", "us-east-1"),
+        (Some("eu-west-1"), "provider = aws.open", "eu-west-1"),
+    ] {
+        let text = format!(
+            "{main}data \"aws_region\" \"r\" {{\n  {provider}\n}}\nresource \"aws_ecs_service\" \"s\" {{\n  name = data.aws_region.r.name\n  task_definition = \"t\"\n}}\n"
+        );
+        let texts = [SourceText::new("main.tf", &text)];
+        let values = Values {
+            configurations: of_texts(&texts),
+            region: given.map(str::to_owned),
+            ..values(&[], &[])
+        };
+        let (documents, _) = expansion(&text, &expand_file("main.tf", &values));
+        let name = format!("ServiceName:\"{expected}\"");
+        assert!(documents[0].contains(&name), "{provider}: {documents:?}");
+    }
+}
