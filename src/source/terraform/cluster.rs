@@ -89,10 +89,12 @@ fn strategy<'t, 'a>(
         }
         None => Vec::new(),
     };
+    let has_name = |it: &Cluster| it.name.as_deref() == Some(short_name(text));
     let is_its = |it: &&Cluster| match (it.index, referred.is_empty()) {
         (Some(index), false) => referred.contains(&index),
-        (None, false) => false,
-        (_, true) => it.name.as_deref() == Some(short_name(text)) && is_here(text, plan.values),
+        // It may be for the cluster, or for another one of the name.
+        (None, false) => has_name(it),
+        (_, true) => has_name(it) && is_here(text, plan.values),
     };
     let found: Vec<Option<usize>> = all.iter().filter(is_its).map(|it| it.strategy).collect();
     let mut nodes = Vec::with_capacity(found.len());

@@ -43,6 +43,7 @@ fn a_strategy_is_that_of_the_cluster_that_is_referred_to() {
     let literal = one.clone() + &strategy("SPOT", "\"main\"");
     let other = strategy("SPOT", "\"main\"");
     let without = TWO.to_owned() + &strategy("SPOT", "aws_ecs_cluster.eu.name");
+    let unclear = TWO.to_owned() + &strategy("SPOT", "\"main\"");
     for (clusters, cluster, expected, is_unclear) in [
         (&two, "aws_ecs_cluster.us.id", "PLAIN", false),
         (&two, "aws_ecs_cluster.us.name", "PLAIN", false),
@@ -50,6 +51,7 @@ fn a_strategy_is_that_of_the_cluster_that_is_referred_to() {
         (&two, "\"main\"", "-", true),
         (&without, "aws_ecs_cluster.us.id", "-", false),
         (&without, "\"main\"", "-", true),
+        (&unclear, "aws_ecs_cluster.us.id", "-", true),
         (&literal, "aws_ecs_cluster.c.id", "SPOT", false),
         (&literal, "\"main\"", "SPOT", false),
         (&other, "\"main\"", "SPOT", false),
