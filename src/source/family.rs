@@ -52,8 +52,8 @@ impl Families {
     }
 
     /// Returns the task definitions that do not keep their families, and what there is to say of it. `run` are those
-    /// that something runs, `unclear` those that something may run, with its name, and `mentioned` those that anything
-    /// refers to.
+    /// that something runs, `unclear` those that something runs or may run, with what there is to say of that, and
+    /// `mentioned` those that anything refers to.
     pub(super) fn revisions(
         self,
         run: &BTreeSet<String>,
@@ -73,12 +73,7 @@ impl Families {
             for (index, candidate) in same.into_iter().enumerate() {
                 let Candidate { id, suffixes, span } = candidate;
                 if index == kept {
-                    outcomes.push(match unclear.get(&id) {
-                        Some(runner) if !run.contains(&id) => {
-                            format!("{id} keeps it, as {runner} does not tell which of them it runs")
-                        }
-                        _ => format!("{id} keeps it"),
-                    });
+                    outcomes.push(format!("{id} keeps it{}", remark(unclear, &id)));
                     continue;
                 }
                 let revision = if any && !run.contains(&id) && !mentioned.contains(&id) {
@@ -92,7 +87,7 @@ impl Families {
                 } else {
                     let name = free_name(&family, &suffixes, &taken);
                     taken.insert(name.clone());
-                    outcomes.push(format!("{id} becomes {name}"));
+                    outcomes.push(format!("{id} becomes {name}{}", remark(unclear, &id)));
                     Revision::Renamed(name)
                 };
                 first = first.or_else(|| Some((id.clone(), span)));
@@ -106,6 +101,12 @@ impl Families {
         }
         (revisions, findings)
     }
+}
+
+/// Returns what there is to say of what runs a task definition.
+fn remark(unclear: &BTreeMap<String, String>, id: &str) -> String {
+    let found = unclear.get(id);
+    found.map_or_else(String::new, |it| format!(", as {it}"))
 }
 
 /// Returns the family with one of the suffixes, which no other task definition has.

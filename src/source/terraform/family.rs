@@ -96,13 +96,25 @@ pub(super) fn revisions(plan: &mut Plan<'_, '_>) -> (Revisions, Vec<Finding>) {
             continue;
         };
         let argument = plan.attributes(resource).at(path);
-        match plan.run_by(resource, argument) {
-            Run::One { index, .. } => run.extend(address(&index)),
-            Run::Others(them) => run.extend(them.iter().filter_map(address)),
-            Run::Unclear(them) => {
-                let them = them.iter().filter_map(address);
-                unclear.extend(them.map(|it| (it, resource.address.clone())));
-            }
+        let (ran, runner) = (plan.run_by(resource, argument), &resource.address);
+        let them: Vec<String> = ran.them().iter().filter_map(address).collect();
+        let remark = match &ran {
+            Run::One { is_exact: true, .. } => None,
+            Run::One { .. } => argument.text().map(|text| {
+                let name = text.rsplit('/').next().unwrap_or(text);
+                format!("{runner} runs {name}, which is not here")
+            }),
+            Run::Others(several) => (several.len() > 1).then(|| {
+                let path = path.join(".");
+                format!("{runner} runs one of them, by --set {runner}.{path}=FAMILY")
+            }),
+            Run::Unclear(_) => Some(format!("{runner} does not tell which of them it runs")),
+        };
+        if let Some(remark) = remark {
+            unclear.extend(them.iter().map(|it| (it.clone(), remark.clone())));
+        }
+        if !matches!(ran, Run::Unclear(_)) {
+            run.extend(them);
         }
     }
     let mentions = plan.mentions();
@@ -242,6 +254,14 @@ enum Run {
 }
 
 impl Run {
+    /// Returns all that it may be.
+    fn them(&self) -> &[usize] {
+        match self {
+            Self::One { index, .. } => std::slice::from_ref(index),
+            Self::Others(them) | Self::Unclear(them) => them,
+        }
+    }
+
     fn of(referred: Vec<usize>) -> Self {
         match *referred {
             [index] => Self::One {
@@ -340,7 +360,11 @@ mod tests {
         let shared = said
             .iter()
             .filter(|it| it.reason().name() == "FamilyShared");
-        assert_eq!(shared.count(), 1, "{said:?}");
+        let shared: Vec<String> = shared.map(ToString::to_string).collect();
+        assert_eq!(shared.len(), 1, "{said:?}");
+        for (said, mark) in [("which is not here", "!"), ("does not tell", "?")] {
+            found.extend(shared[0].contains(said).then(|| mark.to_owned()));
+        }
         found.join(" ")
     }
 
@@ -371,8 +395,8 @@ mod tests {
             (&format!("{ARN}:10"), "shop green shop"),
             ("shop:9", "shop blue shop"),
             // The number is said to have no meaning.
-            ("shop:12", "shop green shop:12"),
-            (&format!("{ARN}:12"), &format!("shop green {ARN}:12")),
+            ("shop:12", "shop green shop:12 !"),
+            (&format!("{ARN}:12"), &format!("shop green {ARN}:12 !")),
             ("other", "shop blue shop-green green other"),
         ] {
             let text = format!(
@@ -396,7 +420,7 @@ mod tests {
                 r#"["aws_ecs_task_definition.blue.family"]"#,
                 "shop blue shop",
             ),
-            (r#"["var.family"]"#, "shop blue shop"),
+            (r#"["var.family"]"#, "shop blue shop ?"),
         ] {
             let text = format!(
                 r#"{{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {{"root_module": {{"resources": [{}, {}, {}]}}}}, "configuration": {{"root_module": {{"resources": [{{"type": "aws_ecs_service", "name": "s", "expressions": {{"task_definition": {{"references": {references}}}}}}}]}}}}}}"#,

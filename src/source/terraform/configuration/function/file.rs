@@ -1,6 +1,8 @@
 //! Functions that read files (<https://developer.hashicorp.com/terraform/language/functions/file>). Only files below the
 //! folder that was given are read.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use regex::RegexBuilder;
 use sha2::{Digest as _, Sha256};
@@ -8,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     super::{
         evaluator::Evaluator,
-        files::join,
+        files::{join, relative},
         value::{Failure, Kind, Val},
     },
     Arguments,
@@ -90,9 +92,9 @@ impl Evaluator<'_> {
     fn file_set(&mut self, arguments: &Arguments<'_>) -> Result<Val, Failure> {
         let (path, pattern) = (arguments.text(0)?, arguments.text(1)?);
         let root = self.module(0).map_or("", |it| &*it.path);
-        let (path, pattern) = without_fixed_steps(&path, &pattern);
-        let Some(folder) = join(root, &path) else {
-            return Err(not_inside(&path));
+        let (outer, pattern) = with_steps_up(&path, &pattern);
+        let (Some(own), Some(folder)) = (join(root, &path), join(root, &outer)) else {
+            return Err(not_inside(&outer));
         };
         let is_wrong = |_| arguments.wrong(1, "a pattern of paths");
         let pattern = RegexBuilder::new(&expression_of(&pattern))
@@ -104,10 +106,16 @@ impl Evaluator<'_> {
             let why = format!("{path} has more than {MOST_FILES} files, which are not searched");
             Failure::limit(why)
         })?;
-        let found: Vec<String> = found
-            .into_iter()
-            .filter(|it| pattern.is_match(it))
-            .collect();
+        let found = found.into_iter().filter(|it| pattern.is_match(it));
+        // The paths are from the folder on that is named, also where the pattern leads out of it.
+        let found = found.map(|it| {
+            if own == folder {
+                it
+            } else {
+                relative(&own, &format!("{folder}/{it}"))
+            }
+        });
+        let found: BTreeSet<String> = found.collect();
         self.spend(found.len(), found.iter().map(String::len).sum())?;
         let found = found.into_iter().map(|it| arguments.made_text(it));
         Val::of_list(found.collect(), arguments.here)
@@ -151,9 +159,9 @@ fn not_inside(path: &str) -> Failure {
     ))
 }
 
-/// Returns the folder and the pattern with the first steps of the pattern that only lead up as a part of the folder:
-/// Terraform joins both before it searches.
-fn without_fixed_steps(path: &str, pattern: &str) -> (String, String) {
+/// Returns the folder with the first steps of the pattern that only lead up, and the rest of the pattern: Terraform joins
+/// both before it searches.
+fn with_steps_up(path: &str, pattern: &str) -> (String, String) {
     let (mut path, mut pattern) = (path.to_owned(), pattern);
     while let Some((step @ ("." | ".."), rest)) = pattern.split_once('/') {
         path = format!("{path}/{step}");
@@ -184,10 +192,13 @@ fn expression_of(pattern: &str) -> String {
                 (")", 1)
             }
             ',' if depth > 0 => ("|", 1),
-            // What a class of characters has is written the same.
-            '[' if rest.starts_with("[!") => ("[^", 2),
+            '[' if let Some(end) = rest.find(']') => {
+                let inner = rest.get(1..end).unwrap_or_default();
+                push_class(inner, &mut expression);
+                ("", end.saturating_add(1))
+            }
+            // Without an end, it is no pattern.
             '[' => ("[", 1),
-            ']' => ("]", 1),
             _ => {
                 // A backslash makes a letter of the mark behind it.
                 let skipped = usize::from(c == '\\');
@@ -203,4 +214,17 @@ fn expression_of(pattern: &str) -> String {
     }
     expression.push('$');
     expression
+}
+
+/// Adds a class of characters, those of a range too.
+fn push_class(inner: &str, expression: &mut String) {
+    let others = inner.strip_prefix(['!', '^']);
+    expression.push_str(if others.is_some() { "[^" } else { "[" });
+    for c in others.unwrap_or(inner).chars() {
+        match c {
+            '-' => expression.push('-'),
+            c => expression.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
+        }
+    }
+    expression.push(']');
 }
