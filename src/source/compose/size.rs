@@ -79,8 +79,8 @@ impl<'a> Size<'a> {
     /// Adds the limits and reservations of `deploy`.
     fn add_resources(&mut self, mut resources: Section<'a>, report: &mut Report<'_>) {
         if let Some(mut limits) = resources.section("limits") {
-            self.cpu = limit(&mut limits, "cpus").or(self.cpu.take());
-            self.memory = limit(&mut limits, "memory").or(self.memory.take());
+            self.cpu = limit(&mut limits, "cpus").or_else(|| self.cpu.take());
+            self.memory = limit(&mut limits, "memory").or_else(|| self.memory.take());
             let advice = "limit them with podPidsLimit of the kubelet";
             limits.unread(&["pids"], advice, report);
             limits.finish(report);
@@ -88,8 +88,9 @@ impl<'a> Size<'a> {
         if let Some(mut reservations) = resources.section("reservations") {
             let cpu = limit(&mut reservations, "cpus");
             self.cpu = self.cpu.take().or(cpu);
-            self.reservation = limit(&mut reservations, "memory").or(self.reservation.take());
-            self.gpus = reserved_gpus(&mut reservations, report).or(self.gpus.take());
+            self.reservation =
+                limit(&mut reservations, "memory").or_else(|| self.reservation.take());
+            self.gpus = reserved_gpus(&mut reservations, report).or_else(|| self.gpus.take());
             reservations.finish(report);
         }
         resources.finish(report);

@@ -137,7 +137,7 @@ fn referred<'t, 'a>(
 }
 
 /// Returns the clusters of the input.
-fn clusters<'t, 'a>(plan: &mut Plan<'t, 'a>) -> Rc<[Cluster]> {
+fn clusters(plan: &mut Plan<'_, '_>) -> Rc<[Cluster]> {
     if let Some(known) = &plan.clusters {
         return Rc::clone(known);
     }

@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Null,
     Bool(bool),
     Number(f64),
-    Text(Arc<Text>),
+    Text(Arc<TextValue>),
     List(Arc<List>),
     Object(Arc<Object>),
     Unknown(Arc<Unknown>),
@@ -47,7 +47,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct TextValue {
     pub(super) text: String,
     /// The value that it is the JSON of.
     pub(super) json: Option<Val>,
@@ -180,7 +180,7 @@ impl Val {
     }
 
     pub(super) fn of_text(text: impl Into<String>, place: Place) -> Self {
-        let text = Text {
+        let text = TextValue {
             text: text.into(),
             json: None,
             origins: Vec::new(),
@@ -196,7 +196,7 @@ impl Val {
         if origins.is_empty() || !text.origins.is_empty() {
             return self;
         }
-        let text = Text {
+        let text = TextValue {
             text: text.text.clone(),
             json: text.json.clone(),
             origins,

@@ -12,7 +12,7 @@ use super::{
             tree::{Node, Value},
         },
         evaluator::Evaluator,
-        value::{Failure, Kind, Member, Members, Place, Text, Unknown, Val},
+        value::{Failure, Kind, Member, Members, Place, TextValue, Unknown, Val},
     },
     Arguments,
 };
@@ -49,7 +49,7 @@ impl Evaluator<'_> {
         let json = Some(value.clone());
         let kind = if open.is_empty() {
             let origins = Vec::new();
-            Kind::Text(Arc::new(Text {
+            Kind::Text(Arc::new(TextValue {
                 text,
                 json,
                 origins,
