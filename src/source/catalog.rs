@@ -101,6 +101,7 @@ impl Catalog {
         values.jsonnet = configured::jsonnet_of_texts(&texts);
         values.deployments = configured::deployments_of_texts(&texts, &values);
         values.projects = configured::projects_of_texts(&texts);
+        values.workspace = configured::workspace_of_texts(&texts);
         values.templates = configured::templates_of_texts(&texts);
         values.configurations = configured::of_texts(&texts);
         let origins = texts.into_iter();

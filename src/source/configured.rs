@@ -12,6 +12,7 @@ use super::{
     border::{Below, work_tree},
     cloud_formation::{Folder, Templates},
     compose::{Candidate, Projects, is_params},
+    copilot::{Workspace, is_manifest_file},
     ecspresso::{Deployments, is_configuration},
     jsonnet::{self, Folders},
     terraform::configuration::{self, Configurations, Files, Texts, is_source, join, split},
@@ -76,6 +77,7 @@ impl Given {
         values.jsonnet = self.jsonnet();
         values.deployments = self.deployments(values);
         values.projects = self.projects();
+        values.workspace = self.workspace();
         values.templates = self.templates();
     }
 
@@ -94,6 +96,21 @@ impl Given {
             )
         });
         Arc::new(Templates::new(folders.collect()))
+    }
+
+    /// Returns what is beside the manifests of Copilot among these files.
+    fn workspace(&self) -> Arc<Workspace> {
+        let mut workspace = Workspace::default();
+        for path in self.templates.values().flatten() {
+            let name = path.to_string_lossy();
+            if is_manifest_file(&name) {
+                let outer = path.parent().unwrap_or_else(|| Path::new(""));
+                let files = Below::folder(outer.to_path_buf());
+                let (_, file) = split(&name);
+                workspace.add(&name, file, &files);
+            }
+        }
+        Arc::new(workspace)
     }
 
     /// Returns the projects of the Amazon ECS CLI among these files.
@@ -238,6 +255,20 @@ pub(super) fn projects_of_texts(texts: &[SourceText]) -> Arc<Projects> {
     let candidates: Vec<_> = candidates.collect();
     let read = |name: &str| texts.iter().find(|text| text.name() == name).cloned();
     Arc::new(Projects::of(&candidates, &read))
+}
+
+/// Returns what is beside the manifests of Copilot among texts in memory, which are all below one folder.
+pub(super) fn workspace_of_texts(texts: &[SourceText]) -> Arc<Workspace> {
+    let mut workspace = Workspace::default();
+    if texts.iter().any(|text| is_manifest_file(text.name())) {
+        let files = Texts(by_path(texts.iter()));
+        for (path, text) in &files.0 {
+            if is_manifest_file(path) {
+                workspace.add(text.name(), path, &files);
+            }
+        }
+    }
+    Arc::new(workspace)
 }
 
 /// Returns where files of Jsonnet among texts in memory find what they import.

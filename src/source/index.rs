@@ -34,7 +34,7 @@ impl Skipped {
         let Some(folder) = indexed.folder else {
             return;
         };
-        if !indexed.is_skipped {
+        if indexed.is_useful() {
             self.useful.insert(folder);
             self.folders.remove(&folder);
         } else if !self.useful.contains(&folder) {
@@ -69,6 +69,16 @@ pub(super) struct Indexed {
 }
 
 impl Indexed {
+    /// Whether it has documents, or something is wrong with it. A configuration may have rules and none of them start tasks.
+    fn is_useful(&self) -> bool {
+        let mut severities = self
+            .problems
+            .iter()
+            .map(|it| it.message.reason().severity());
+        let has_entries = !self.entries.is_empty();
+        !self.is_skipped && (has_entries || severities.any(|it| it != Severity::Note))
+    }
+
     /// Finds the documents of a file. A file with a syntax error anywhere has none.
     pub(super) fn of(
         origin: usize,

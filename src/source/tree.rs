@@ -181,6 +181,34 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Returns `null`.
+    pub(super) const fn null(span: Span) -> Self {
+        let value = Value::Null;
+        Self { value, span }
+    }
+
+    /// Returns the same tree at one place: that of what it is read with, if it is in a file of its own. The parser limits
+    /// the depth.
+    #[must_use]
+    pub(super) fn placed(self, span: Span) -> Self {
+        let value = match self.value {
+            Value::List(elements) => {
+                let elements = elements.into_iter();
+                Value::List(elements.map(|it| it.placed(span)).collect())
+            }
+            Value::Object(members) => {
+                let members = members.into_iter().map(|member| Member {
+                    key_span: span,
+                    value: member.value.placed(span),
+                    ..member
+                });
+                Value::Object(members.collect())
+            }
+            value => value,
+        };
+        Self { value, span }
+    }
+
     /// Returns the size of the tree; counting stops when it exceeds `limit`.
     pub(super) fn size(&self, limit: Size) -> Size {
         let mut size = Size { values: 1, text: 0 };

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    cloud_formation::Templates, compose::Projects, container_list::Images, ecspresso::Deployments,
-    jsonnet::Folders, placeholder::Fill, terraform::configuration::Configurations,
+    cloud_formation::Templates, compose::Projects, container_list::Images, copilot::Workspace,
+    ecspresso::Deployments, jsonnet::Folders, placeholder::Fill,
+    terraform::configuration::Configurations,
 };
 
 /// What stands for the region if it is not given.
@@ -35,6 +36,8 @@ pub struct Values {
     pub(crate) templates: Arc<Templates>,
     /// What configurations of ecspresso say of the services in other files.
     pub(crate) deployments: Arc<Deployments>,
+    /// What is beside manifests of Copilot.
+    pub(crate) workspace: Arc<Workspace>,
     /// Which files of Compose have parameters of the Amazon ECS CLI.
     pub(crate) projects: Arc<Projects>,
     /// Where files of Jsonnet find what they import.

@@ -129,3 +129,20 @@ fn a_folder_that_has_the_output_is_converted_again() {
     }
     fs::remove_dir_all(&folder).expect("the folder is removed");
 }
+
+/// What is beside a manifest is read with it.
+#[test]
+fn a_folder_of_copilot_gives_what_its_manifest_does() {
+    let case = "tests/cases/copilot-overrides-and-addons";
+    let manifest = format!("{case}/manifest.yml");
+    let more = [
+        "--environment",
+        "prod",
+        "--set",
+        "COPILOT_APPLICATION_NAME=shop",
+    ];
+    let given = |input| converted(&[&[input][..], &more].concat());
+    let (expected, found) = (given(&manifest), given(case));
+    let difference = diff(&expected, &found);
+    assert!(expected == found, "{difference}");
+}

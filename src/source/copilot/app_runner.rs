@@ -93,7 +93,7 @@ fn source<'a>(
     });
     for (name, value) in provided.pairs() {
         if !own.iter().any(|member| member.key == *name) {
-            variables.put(*name, text(span, value.clone()));
+            variables.put(name.clone(), text(span, value.clone()));
         }
     }
     for member in own {
@@ -105,6 +105,11 @@ fn source<'a>(
         Some(arn_of(workload, value))
     });
     let mut all = Object::new(span);
+    for (name, from) in provided.secrets() {
+        if !secrets.iter().any(|member| member.key == *name) {
+            all.put(name.clone(), text(span, from.clone()));
+        }
+    }
     for member in secrets {
         all.put(member.key, member.value);
     }

@@ -11,7 +11,7 @@ use super::{
     logging::Logging,
     member::command,
     storage::Storage,
-    variables::{self, Provided},
+    variables::{self, Part, Provided},
     workload::Workload,
 };
 
@@ -48,7 +48,8 @@ pub(super) fn main_container<'a>(
     image.finish(report);
     made.maybe("entryPoint", command(top, "entrypoint"));
     made.maybe("command", command(top, "command"));
-    variables::add(&mut made, top, workload, shared.provided, report);
+    let provided = shared.provided;
+    variables::add(&mut made, Part::Main, top, workload, provided, report);
     made.elements("mountPoints", std::mem::take(&mut storage.mount_points));
     if storage.read_only.as_ref().is_some_and(is_true) {
         made.maybe("readonlyRootFilesystem", storage.read_only.take());

@@ -8,7 +8,7 @@ use super::{
     },
     container::texts_of,
     member::{named, secret},
-    variables::{self, Provided},
+    variables::{self, Part, Provided},
     workload::Workload,
 };
 
@@ -112,7 +112,14 @@ fn routed<'a>(
     firelens.put("type", text(span, "fluentbit"));
     firelens.put("options", options.node());
     router.put("firelensConfiguration", firelens.node());
-    variables::add(&mut router, section, workload, provided, report);
+    variables::add(
+        &mut router,
+        Part::Other,
+        section,
+        workload,
+        provided,
+        report,
+    );
     (main.node(), router)
 }
 

@@ -5,7 +5,9 @@
 //! spelling of the API. What Copilot's stack makes besides stays in AWS: roles, queues, file systems. Placeholders stand
 //! for it.
 
+mod addons;
 mod app_runner;
+mod change;
 mod container;
 mod environment;
 mod exposure;
@@ -13,6 +15,7 @@ mod health_check;
 mod job;
 mod logging;
 mod member;
+mod overrides;
 mod scaling;
 mod service;
 mod sidecar;
@@ -20,8 +23,11 @@ mod storage;
 mod task_definition;
 mod variables;
 mod workload;
+mod workspace;
 
 use self::workload::{Kind, Workload};
+pub(crate) use self::workspace::Workspace;
+pub(in crate::source) use self::workspace::is_manifest_file;
 use super::{
     expand::Expanded,
     manifest::{Report, Section},
@@ -36,14 +42,22 @@ pub(super) fn is_manifest(root: &Node<'_>) -> bool {
     text("name").is_some() && text("type").and_then(Kind::of).is_some()
 }
 
-/// Returns the requests that a manifest stands for, in the environment that the values name.
-pub(super) fn expand<'a>(root: &Node<'a>, values: &Values) -> Expanded<'a> {
+/// Returns the requests that the manifest in a file stands for, in the environment that the values name.
+pub(super) fn expand<'a>(root: &Node<'a>, file: &str, values: &Values) -> Expanded<'a> {
     let mut report = Report::new(values);
-    let resources = resources(root, &mut report).unwrap_or_default();
+    let resources = resources(root, file, &mut report).unwrap_or_default();
     report.finish(root.span, resources)
 }
 
-fn resources<'a>(root: &Node<'a>, report: &mut Report<'_>) -> Option<Vec<Node<'a>>> {
+/// Returns what a file beside a manifest stands for: nothing of its own, because it is read with the manifest.
+pub(super) fn expand_beside<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
+    values.workspace.has(file).then(|| Expanded {
+        is_own: true,
+        ..Expanded::default()
+    })
+}
+
+fn resources<'a>(root: &Node<'a>, file: &str, report: &mut Report<'_>) -> Option<Vec<Node<'a>>> {
     let chosen = environment::chosen(root, report);
     let mut top = Section::of(String::new(), chosen).ok()?;
     let type_ = top.take("type")?;
@@ -55,12 +69,16 @@ fn resources<'a>(root: &Node<'a>, report: &mut Report<'_>) -> Option<Vec<Node<'a
         report.say(type_.span, message);
         return None;
     }
-    let workload = Workload::new(kind, top.text("name")?, report.values)?;
+    let workload = Workload::new(kind, top.text("name")?, file, report.values)?;
     let resources = match kind {
-        Kind::RequestDriven => vec![app_runner::service(&workload, &mut top, report)],
+        Kind::RequestDriven => {
+            overrides::name_all(&workload, report);
+            vec![app_runner::service(&workload, &mut top, report)]
+        }
         Kind::ScheduledJob => job::requests(&workload, &mut top, report),
         _ => service::requests(&workload, &mut top, report),
     };
+    overrides::name_unread(&workload, report);
     top.finish(report);
     Some(resources)
 }

@@ -9,7 +9,7 @@ use super::{
     container::{Shared, credentials_of, dependencies, image_of, texts_of},
     health_check::health_check,
     member::command,
-    variables,
+    variables::{self, Part},
 };
 
 /// A sidecar before its container is made.
@@ -73,6 +73,7 @@ pub(super) fn container<'a>(
     made.maybe("command", command(&mut section, "command"));
     variables::add(
         &mut made,
+        Part::Other,
         &mut section,
         shared.workload,
         shared.provided,

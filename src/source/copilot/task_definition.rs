@@ -10,6 +10,7 @@ use super::{
     exposure::{self, Exposure},
     logging::Logging,
     member::text_list,
+    overrides::overridden,
     sidecar::{container, sidecars},
     storage::storage,
     variables::{self, Provided},
@@ -56,6 +57,7 @@ pub(super) fn task_definition<'a>(
     };
     let mut containers = vec![main_container(&shared, top, &mut storage, report)];
     containers.extend(logging.router.clone());
+    let before_sidecars = containers.len();
     for sidecar in sidecars {
         containers.push(container(&shared, sidecar, report));
     }
@@ -77,19 +79,21 @@ pub(super) fn task_definition<'a>(
     made.put("executionRoleArn", role);
     let role = report.open(span, &workload.placeholder("TaskRole"));
     made.put("taskRoleArn", role);
+    // The collector of traces is a container before the sidecars.
+    let reach = if top.has("observability") {
+        before_sidecars
+    } else {
+        containers.len()
+    };
     made.elements("containerDefinitions", containers);
     made.elements("volumes", storage.volumes);
+    let made = overridden(made.node(), workload, top, reach, report);
     others_of_task(top, report);
-    (made.node(), exposure)
+    (made, exposure)
 }
 
 /// Names what a task definition would have, and what Copilot makes besides.
 fn others_of_task(top: &mut Section<'_>, report: &mut Report<'_>) {
-    top.unread(
-        &["taskdef_overrides"],
-        "change the output, or the EcsTaskDefinition that --as resources writes",
-        report,
-    );
     top.unread(
         &["publish"],
         "the topics stay in AWS: allow the task role to publish, and give the variable COPILOT_SNS_TOPIC_ARNS with --set",

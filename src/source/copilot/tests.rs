@@ -25,7 +25,7 @@ fn values(environment: Option<&str>, fill: &[(&str, &str)]) -> Values {
 fn expanded(manifest: &str, values: &Values) -> (Vec<String>, Vec<String>) {
     let root = parse_one("manifest.yml", manifest).unwrap().unwrap();
     assert!(is_manifest(&root), "{manifest}");
-    let (requests, findings) = expansion(manifest, &expand(&root, values));
+    let (requests, findings) = expansion(manifest, &expand(&root, "manifest.yml", values));
     let findings = findings.iter().map(|message| {
         let help = message.help();
         format!("{}: {message}; {help}", message.reason())
@@ -322,7 +322,7 @@ fn a_member_that_nothing_takes_is_named() {
         ("deployment: {colour: blue}", "deployment.colour"),
         ("variables: {A: [1]}", "variables.A"),
         ("secrets: {A: [1]}", "secrets.A"),
-        ("taskdef_overrides: [{path: a}]", "taskdef_overrides"),
+        ("taskdef_overrides: [{path: a}]", "taskdef_overrides[0]"),
         ("env_file: a.env", "env_file"),
         ("command: {a: b}", "command"),
         ("image: nginx", "image"),

@@ -1,11 +1,14 @@
 //! The environment variables of containers.
 
+use std::borrow::Cow;
+
 use super::{
     super::{
         manifest::{Object, Report, Section, plain_text, text},
         text::Span,
         tree::Node,
     },
+    addons::Outputs,
     environment::ENVIRONMENT_NAME,
     member::{export, named, secret},
     workload::{Kind, Workload},
@@ -24,7 +27,9 @@ const SERVICE_NAME: &str = "COPILOT_SERVICE_NAME";
 /// The variables that Copilot sets.
 #[derive(Debug)]
 pub(super) struct Provided {
-    variables: Vec<(&'static str, String)>,
+    variables: Vec<(Cow<'static, str>, String)>,
+    /// The secrets of the main container.
+    secrets: Vec<(String, String)>,
     span: Span,
 }
 
@@ -41,11 +46,14 @@ impl Provided {
             let chosen = report.values.environment.as_deref();
             let chosen = chosen.filter(|_| *name == ENVIRONMENT_NAME);
             match report.given(name).or(chosen) {
-                Some(value) => variables.push((*name, value.to_owned())),
+                Some(value) => variables.push(((*name).into(), value.to_owned())),
                 None => unknown.push(*name),
             }
         }
-        variables.push((SERVICE_NAME, workload.name.clone()));
+        variables.push((SERVICE_NAME.into(), workload.name.clone()));
+        let outputs = Outputs::new(workload, report);
+        let of_addons = outputs.variables.into_iter();
+        variables.extend(of_addons.map(|(name, value)| (name.into(), value)));
         if !unknown.is_empty() {
             let names = unknown.join(", ");
             report.say(workload.span(), Message::CopilotVariablesNotSet { names });
@@ -53,29 +61,50 @@ impl Provided {
         variables.sort();
         Self {
             variables,
+            secrets: outputs.secrets,
             span: workload.span(),
         }
     }
 
     /// Returns them, except those that a manifest sets itself.
     pub(super) fn nodes<'a>(&self, own: &[Node<'a>]) -> Vec<Node<'a>> {
-        let name_of = |node: &Node<'a>| node.get("name").and_then(Node::text).map(str::to_owned);
-        let own: Vec<_> = own.iter().filter_map(name_of).collect();
-        let free = |name: &str| !own.iter().any(|own| own == name);
-        let variables = self.variables.iter().filter(|(name, _)| free(name));
-        let made = variables.map(|(name, value)| {
-            let mut pair = Object::new(self.span);
-            pair.put("name", text(self.span, *name));
-            pair.put("value", text(self.span, value.clone()));
-            pair.node()
-        });
+        let variables = self.variables.iter();
+        let variables = variables.filter(|(name, _)| !has(own, name));
+        let made = variables.map(|(name, value)| self.pair(name, "value", value));
         made.collect()
     }
 
+    /// Adds the secrets that Copilot gives the main container, except those that the manifest has itself.
+    pub(super) fn add_secrets(&self, own: &mut Vec<Node<'_>>) {
+        for (name, from) in &self.secrets {
+            if !has(own, name) {
+                own.push(self.pair(name, "valueFrom", from));
+            }
+        }
+    }
+
+    fn pair<'a>(&self, name: &str, key: &'static str, value: &str) -> Node<'a> {
+        let mut pair = Object::new(self.span);
+        pair.put("name", text(self.span, name.to_owned()));
+        pair.put(key, text(self.span, value.to_owned()));
+        pair.node()
+    }
+
     /// Returns their names and values.
-    pub(super) fn pairs(&self) -> &[(&'static str, String)] {
+    pub(super) fn pairs(&self) -> &[(Cow<'static, str>, String)] {
         &self.variables
     }
+
+    /// Returns the names of the secrets, and where they are.
+    pub(super) fn secrets(&self) -> &[(String, String)] {
+        &self.secrets
+    }
+}
+
+/// Whether a list has an element of a name.
+fn has(own: &[Node<'_>], name: &str) -> bool {
+    let named = |node: &Node<'_>| node.get("name").and_then(Node::text) == Some(name);
+    own.iter().any(named)
 }
 
 /// The variables that Copilot sets only for what a manifest has.
@@ -97,9 +126,17 @@ pub(super) fn of_manifest(workload: &Workload<'_>, top: &Section<'_>) -> Vec<&'s
     names
 }
 
+/// Which container variables are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Main,
+    Other,
+}
+
 /// Adds the variables, secrets and environment file of a container.
 pub(super) fn add<'a>(
     container: &mut Object<'a>,
+    of: Part,
     section: &mut Section<'a>,
     workload: &Workload<'a>,
     provided: &Provided,
@@ -111,9 +148,12 @@ pub(super) fn add<'a>(
     let mut all = provided.nodes(&own);
     all.extend(own);
     container.elements("environment", all);
-    let secrets = named(section, "secrets", "valueFrom", report, |member, report| {
+    let mut secrets = named(section, "secrets", "valueFrom", report, |member, report| {
         secret(workload, &member.value, report)
     });
+    if of == Part::Main {
+        provided.add_secrets(&mut secrets);
+    }
     container.elements("secrets", secrets);
     section.unread(
         &["env_file"],

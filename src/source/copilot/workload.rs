@@ -1,6 +1,11 @@
 //! What a manifest is about.
 
-use super::super::{text::Span, tree::Node, values::Values};
+use std::sync::Arc;
+
+use super::{
+    super::{text::Span, tree::Node, values::Values},
+    workspace::Beside,
+};
 
 /// The types of manifests (<https://aws.github.io/copilot-cli/docs/concepts/services/>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +61,12 @@ pub(super) struct Workload<'a> {
     region: String,
     account_id: String,
     partition: String,
+    pub(super) beside: Arc<Beside>,
 }
 
 impl<'a> Workload<'a> {
-    /// Returns the workload of this name.
-    pub(super) fn new(kind: Kind, name: Node<'a>, values: &Values) -> Option<Self> {
+    /// Returns the workload of this name, whose manifest is in `file`.
+    pub(super) fn new(kind: Kind, name: Node<'a>, file: &str, values: &Values) -> Option<Self> {
         let known = |name: &str| {
             let value = values.fill.get(name);
             value.map_or_else(|| format!("${{{name}}}"), String::clone)
@@ -75,6 +81,7 @@ impl<'a> Workload<'a> {
             region: values.region().to_owned(),
             account_id: values.account_id().to_owned(),
             partition: values.partition().to_owned(),
+            beside: values.workspace.beside(file),
         })
     }
 
@@ -85,6 +92,15 @@ impl<'a> Workload<'a> {
     /// Returns the name of the stack that Copilot makes: `shop-prod-web`.
     pub(super) fn stack(&self) -> String {
         format!("{}-{}-{}", self.application, self.environment, self.name)
+    }
+
+    /// Returns the parameters of the stack that Copilot makes, to which what changes its template may refer.
+    pub(super) fn stack_parameters(&self) -> [(&'static str, String); 3] {
+        [
+            ("AppName", self.application.clone()),
+            ("EnvName", self.environment.clone()),
+            ("WorkloadName", self.name.clone()),
+        ]
     }
 
     /// Returns what the name of its cluster begins with.

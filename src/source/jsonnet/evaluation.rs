@@ -16,7 +16,7 @@ use super::{
         syntax::parse_one,
         terraform::configuration::Files,
         text::{SourceText, Span},
-        tree::{Member, Node, Value},
+        tree::Node,
     },
     Asked,
     calls::run,
@@ -108,7 +108,8 @@ pub(super) fn evaluate(
     let root = parse_one("result.json", &json).map_err(|error| Failure::whole(error.message))?;
     let root = root.ok_or_else(|| Failure::whole("it makes nothing".to_owned()))?;
     Ok(Evaluated {
-        tree: without_place(root.into_owned()),
+        // Where a value comes from is not known.
+        tree: root.into_owned().placed(Span::default()),
         asked,
     })
 }
@@ -146,26 +147,6 @@ fn wait(
             }
         }
     }
-}
-
-/// Returns a tree at the start of the file: where a value comes from is not known. The parser limits the depth.
-fn without_place(node: Node<'_>) -> Node<'_> {
-    let span = Span::default();
-    let value = match node.value {
-        Value::List(elements) => Value::List(elements.into_iter().map(without_place).collect()),
-        Value::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|member| Member {
-                    key_span: span,
-                    value: without_place(member.value),
-                    ..member
-                })
-                .collect(),
-        ),
-        value => value,
-    };
-    Node { value, span }
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use super::{
     super::{
-        super::manifest::{is_true, seconds, words},
+        super::{
+            manifest::{is_true, seconds, words},
+            tree::Value,
+        },
         host_name::extra_hosts,
     },
-    Node, Object, Report, Section, Value, list, number, renamed,
+    Node, Object, Report, Section, list, number, renamed,
     task::memory,
     text,
 };

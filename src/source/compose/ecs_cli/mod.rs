@@ -18,8 +18,7 @@ use super::{
         expand::Expanded,
         manifest::{Object, Report, Section, list, number, text},
         syntax::parse_one,
-        text::Span,
-        tree::{Member, Node, Value},
+        tree::Node,
         values::Values,
     },
     interpolation, prepared,
@@ -79,7 +78,7 @@ fn expand<'a>(
     let mut report = Report::new(values);
     let tree = prepared(root, &mut report);
     let span = root.member("services").map_or(root.span, |it| it.key_span);
-    let mut params = placed(params.clone().into_owned(), span);
+    let mut params = params.clone().into_owned().placed(span);
     interpolation::interpolate(&mut params, &mut report);
     let Ok(mut top) = Section::of(String::new(), tree) else {
         return report.finish(root.span, Vec::new());
@@ -124,26 +123,6 @@ fn expand<'a>(
     report.say(span, Message::EcsParamsUsed { name, file });
     let resources = vec![made.node, resource(family, spec.node())];
     report.finish(root.span, resources)
-}
-
-/// Returns a tree at one place. The parser limits the depth.
-fn placed(node: Node<'_>, span: Span) -> Node<'_> {
-    let value = match node.value {
-        Value::List(elements) => {
-            let elements = elements.into_iter();
-            Value::List(elements.map(|it| placed(it, span)).collect())
-        }
-        Value::Object(members) => {
-            let members = members.into_iter().map(|member| Member {
-                key_span: span,
-                value: placed(member.value, span),
-                ..member
-            });
-            Value::Object(members.collect())
-        }
-        value => value,
-    };
-    Node { value, span }
 }
 
 /// Returns a name that a task definition may have.
