@@ -183,7 +183,7 @@ mod tests {
     fn made(type_: &str, members: &str, files: &[(&str, &str)]) -> (String, Vec<String>) {
         let manifest = format!("name: web\ntype: {type_}\n{members}\n");
         let named = files.iter().map(|(path, text)| {
-            let source = SourceText::new(*path, *text);
+            let source = SourceText::new(*path, text);
             ((*path).to_owned(), source)
         });
         let mut workspace = Workspace::default();

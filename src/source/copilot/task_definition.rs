@@ -37,17 +37,7 @@ pub(super) fn task_definition<'a>(
         .and_then(|image| image.get("port"))
         .cloned();
     let mut exposure = exposure::exposure(workload, top, &sidecars, own_port.as_ref(), report);
-    let target = exposure
-        .rule
-        .as_ref()
-        .map(|rule| (rule.container.clone(), rule.port.clone()));
-    let own = own_port
-        .as_ref()
-        .and_then(Node::scalar)
-        .map(|port| (workload.name.clone(), port.to_owned()));
-    if let Some((container, port)) = target.or(own) {
-        exposure.ports.set_target(&container, &port);
-    }
+    set_target(&mut exposure, workload, own_port.as_ref());
     let mut storage = storage(workload, top, report);
     let shared = Shared {
         workload,
@@ -90,6 +80,17 @@ pub(super) fn task_definition<'a>(
     let made = overridden(made.node(), workload, top, reach, report);
     others_of_task(top, report);
     (made, exposure)
+}
+
+/// Names the port to which others connect: that of the load balancer, or the own one.
+fn set_target(exposure: &mut Exposure<'_>, workload: &Workload<'_>, own_port: Option<&Node<'_>>) {
+    let rule = exposure.rule.as_ref();
+    let target = rule.map(|rule| (rule.container.clone(), rule.port.clone()));
+    let own = own_port.and_then(Node::scalar);
+    let own = own.map(|port| (workload.name.clone(), port.to_owned()));
+    if let Some((container, port)) = target.or(own) {
+        exposure.ports.set_target(&container, &port);
+    }
 }
 
 /// Names what a task definition would have, and what Copilot makes besides.
