@@ -66,7 +66,7 @@ fn the_same_application_with_its_defaults_gives_the_same_manifests() {
     let planned = format!("aws_lb_target_group.shop.arn={TARGET_GROUP}");
     for arguments in [
         &[
-            "examples/sources/cdk/Shop.template.json",
+            "examples/sources/cdk",
             "--parameter",
             "Tag=v7",
             "--set",

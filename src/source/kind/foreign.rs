@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use super::{
     super::tree::{Node, Value},
     LISTS,
+    assembly::is_assembly,
     pipeline::is_pipeline,
     request::{is_container_alone, is_of_ecs_cli, is_of_ecspresso},
 };
@@ -233,7 +234,7 @@ pub(in crate::source) fn is_foreign(root: &Node<'_>) -> bool {
     if let Some(is_foreign) = of_kubernetes(root) {
         return is_foreign;
     }
-    if is_configuration(root) || is_pipeline(root) || is_policy(root) {
+    if is_configuration(root) || is_pipeline(root) || is_policy(root) || is_assembly(root) {
         return true;
     }
     if is_response(root) || is_container_alone(root) {

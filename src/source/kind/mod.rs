@@ -1,6 +1,7 @@
 //! Recognizes a document by its content.
 
 mod app_runner;
+mod assembly;
 mod capacity_provider;
 mod foreign;
 mod form;
@@ -10,6 +11,7 @@ mod request;
 mod schedule;
 mod terraform;
 
+use assembly::is_assembly;
 use foreign::template;
 pub(super) use foreign::{COMPOSE, is_foreign, mentions_ecs};
 pub(super) use form::{Envelope, Spelling};
@@ -135,6 +137,12 @@ impl Search {
             let part = ambiguous(
                 "this is a part of a Compose file: none of its services has an image",
                 "put it together with the other parts: docker compose -f FILE -f FILE config",
+            );
+            self.push(node.span, Err(part));
+        } else if is_assembly(node) {
+            let part = ambiguous(
+                "this is a part of what the CDK writes beside its templates",
+                "give the *.template.json beside it, or the folder",
             );
             self.push(node.span, Err(part));
         } else if let Some(format) = template(node) {
