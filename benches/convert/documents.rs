@@ -89,11 +89,29 @@ pub fn template(input: &Input) -> String {
                 container["image"] = json!({"Fn::Sub": format!("{image}:${{Tag}}")});
             }
         }
-        let resource = json!({"Type": kind, "Properties": properties});
+        let resource = json!({"Type": kind, "Properties": capitalized(properties)});
         resources.insert(format!("Resource{number}"), resource);
     }
     let parameters = json!({"Tag": {"Type": "String", "Default": "latest"}});
     json!({"Parameters": parameters, "Resources": resources}).to_string()
+}
+
+/// Returns a value with the names of members as CloudFormation spells them.
+fn capitalized(value: Value) -> Value {
+    match value {
+        Value::Array(elements) => elements.into_iter().map(capitalized).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter().map(|(key, value)| {
+                // Somebody chose the names of these members.
+                let is_map = matches!(&*key, "dockerLabels" | "options" | "Fn::Sub");
+                let value = if is_map { value } else { capitalized(value) };
+                let (first, rest) = key.split_at(1);
+                (first.to_ascii_uppercase() + rest, value)
+            });
+            members.collect()
+        }
+        value => value,
+    }
 }
 
 /// Returns the elements of a list, if it is one.

@@ -101,13 +101,17 @@ impl Given {
     /// Returns what is beside the manifests of Copilot among these files.
     fn workspace(&self) -> Arc<Workspace> {
         let mut workspace = Workspace::default();
-        for path in self.templates.values().flatten() {
-            let name = path.to_string_lossy();
-            if is_manifest_file(&name) {
-                let outer = path.parent().unwrap_or_else(|| Path::new(""));
-                let files = Below::folder(outer.to_path_buf());
-                let (_, file) = split(&name);
-                workspace.add(&name, file, &files);
+        for (root, paths) in &self.templates {
+            let files = Below::folder(root.clone());
+            for path in paths {
+                let name = path.to_string_lossy();
+                let inside = path.strip_prefix(root);
+                if let Ok(inside) = inside
+                    && is_manifest_file(&name)
+                {
+                    let inside = inside.to_string_lossy().replace('\\', "/");
+                    workspace.add(&name, &inside, &files);
+                }
             }
         }
         Arc::new(workspace)

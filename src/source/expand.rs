@@ -70,8 +70,7 @@ pub(super) fn expand_tree<'a>(
     name: &str,
     values: &Values,
 ) -> Option<Expanded<'a>> {
-    let is_template = cloud_formation::is_template(root);
-    if let Some(nothing) = copilot::expand_beside(name, values).filter(|_| !is_template) {
+    if let Some(nothing) = copilot::expand_patches(name, values) {
         Some(nothing)
     } else if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))
@@ -81,12 +80,9 @@ pub(super) fn expand_tree<'a>(
         Some(compose::expand(root, name, values))
     } else if app_runner_file::is_file(root) {
         Some(app_runner_file::expand(root, name, values))
-    } else if is_template {
+    } else if cloud_formation::is_template(root) {
         let expanded = cloud_formation::expand(root, name, values);
-        let is_nothing = |message: &Message| matches!(message, Message::NothingToConvert { .. });
-        let is_addon = expanded.findings.iter().any(|(_, it)| is_nothing(it));
-        let nothing = copilot::expand_beside(name, values).filter(|_| is_addon);
-        Some(nothing.unwrap_or(expanded))
+        Some(copilot::of_addon(expanded, name, values))
     } else if cloud_formation::has_functions(root) {
         Some(cloud_formation::expand_part(root, name, values))
     } else {

@@ -8,31 +8,36 @@ use super::{
         syntax::parse_one,
         tree::{Member, Node},
     },
+    overrides::at,
     workload::Workload,
 };
 
-/// The outputs of all additions: the names that they have in a container, and their placeholders.
+/// The outputs of all additions.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
+    /// The names of the variables of containers, and their placeholders.
     pub(super) variables: Vec<(String, String)>,
+    /// The names of the variables of secrets, and their ARNs.
     pub(super) secrets: Vec<(String, String)>,
+    /// What Copilot's template calls each output, and its value.
+    pub(super) references: Vec<(String, String)>,
 }
 
 impl Outputs {
-    /// Reads the additions beside a manifest.
+    /// Reads the additions beside a manifest, which Copilot puts together in one template.
     pub(super) fn new(workload: &Workload<'_>, report: &mut Report<'_>) -> Self {
         let mut made = Self::default();
+        let mut templates = Vec::with_capacity(workload.beside.addons.len());
         for addon in &workload.beside.addons {
-            let parsed = parse_one(addon.name(), addon.text());
-            let Ok(Some(template)) = parsed else {
-                let path = addon.name().to_owned();
-                let advice = "correct it: it is neither JSON nor YAML";
-                report.unread(workload.span(), path, advice);
-                continue;
-            };
+            match parse_one(addon.name(), addon.text()) {
+                Ok(template) => templates.extend(template),
+                Err(error) => report.unread(workload.span(), at(addon, &error), "correct it"),
+            }
+        }
+        for template in &templates {
             let outputs = template.get("Outputs").and_then(Node::members);
             for output in outputs.unwrap_or_default() {
-                made.add(output, &template, workload, report);
+                made.add(output, &templates, workload, report);
             }
         }
         made
@@ -41,30 +46,44 @@ impl Outputs {
     fn add(
         &mut self,
         output: &Member<'_>,
-        template: &Node<'_>,
+        templates: &[Node<'_>],
         workload: &Workload<'_>,
         report: &mut Report<'_>,
     ) {
-        let key = &*output.key;
-        let to = match type_of(output, template) {
+        let (key, name) = (&*output.key, variable_of(&output.key));
+        let mut known = self.variables.iter().chain(&self.secrets);
+        if name.is_empty() || known.any(|(known, _)| *known == name) {
+            return;
+        }
+        let type_ = type_of(output, templates);
+        match type_ {
             // Copilot adds it to the task role, which stays in AWS as it is.
             Some("AWS::IAM::ManagedPolicy") => return,
             Some("AWS::EC2::SecurityGroup") => {
                 let advice = "give it in network.vpc.security_groups with network.vpc.placement.subnets, or in a SecurityGroupPolicy";
                 return report.unread(workload.span(), format!("security group {key}"), advice);
             }
-            Some("AWS::SecretsManager::Secret") => &mut self.secrets,
-            _ => &mut self.variables,
-        };
+            _ => {}
+        }
         let placeholder = report.placeholder(&workload.placeholder(key));
-        to.push((variable_of(key), placeholder));
+        let (to, value) = match type_ {
+            Some("AWS::SecretsManager::Secret") => {
+                let resource = format!("secret:{placeholder}");
+                (&mut self.secrets, workload.arn("secretsmanager", &resource))
+            }
+            _ => (&mut self.variables, placeholder),
+        };
+        self.references
+            .push((format!("AddonsStack.Outputs.{key}"), value.clone()));
+        to.push((name, value));
     }
 }
 
 /// Returns the type of the resource that an output refers to.
-fn type_of<'n>(output: &Member<'_>, template: &'n Node<'_>) -> Option<&'n str> {
+fn type_of<'n>(output: &Member<'_>, templates: &'n [Node<'_>]) -> Option<&'n str> {
     let id = output.value.get("Value")?.get("Ref")?.text()?;
-    template.get("Resources")?.get(id)?.get("Type")?.text()
+    let mut resources = templates.iter().filter_map(|it| it.get("Resources"));
+    resources.find_map(|it| it.get(id)?.get("Type")?.text())
 }
 
 /// Returns the name of the variable of an output: `MyDDBTable` is `MY_DDB_TABLE`.

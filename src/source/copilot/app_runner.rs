@@ -96,6 +96,13 @@ fn source<'a>(
             variables.put(name.clone(), text(span, value.clone()));
         }
     }
+    // Copilot gives the ARN of a secret too.
+    for (name, from) in provided.secrets() {
+        let name = format!("{name}_ARN");
+        if !own.iter().any(|member| member.key == name) {
+            variables.put(name, text(span, from.clone()));
+        }
+    }
     for member in own {
         variables.put(member.key, member.value);
     }

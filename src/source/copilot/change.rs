@@ -14,6 +14,18 @@ const END: &str = "-";
 /// The members whose own members have names that somebody chose.
 const MAPS: [&str; 4] = ["dockerLabels", "options", "driverOpts", "labels"];
 
+/// The deepest path: the deepest request of AWS has 11 levels, and a tree without a limit would use up the stack.
+const DEEPEST: usize = 32;
+
+/// The lists whose elements Copilot has in another order, or more of them.
+const OF_OTHER_ORDER: [&str; 5] = [
+    "dependsOn",
+    "environment",
+    "mountPoints",
+    "secrets",
+    "volumes",
+];
+
 /// What a change does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -53,13 +65,14 @@ pub(super) struct Change<'a> {
 impl<'a> Change<'a> {
     /// Applies the change. Returns whether what it changes is there; nothing is changed otherwise.
     pub(super) fn apply(&self, properties: &mut Node<'a>) -> bool {
-        let mut changed = properties.clone();
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
-        let is_done = !path.is_empty() && self.at(&mut changed, &path, false);
-        if is_done {
-            *properties = changed;
-        }
-        is_done
+        let is_path = (1..=DEEPEST).contains(&path.len()) && path.iter().all(|it| !it.is_empty());
+        is_path && self.at(properties, &path, "")
+    }
+
+    /// Whether it changes the family, by which the service finds the task definition.
+    pub(super) fn is_of_family(&self) -> bool {
+        matches!(self.path.as_slice(), [only] if only.eq_ignore_ascii_case("family"))
     }
 
     /// Returns the number of the container that it changes.
@@ -71,13 +84,24 @@ impl<'a> Change<'a> {
         second.parse().ok().filter(|_| is_list)
     }
 
-    fn at(&self, node: &mut Node<'a>, path: &[&str], is_map: bool) -> bool {
+    /// Applies the change to a node, which is in the member `outer`.
+    fn at(&self, node: &mut Node<'a>, path: &[&str], outer: &str) -> bool {
         let [step, rest @ ..] = path else {
             return false;
         };
+        let is_any = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(outer));
         match &mut node.value {
-            Value::Object(members) => self.member(members, step, rest, is_map),
-            Value::List(elements) => self.element(elements, step, rest),
+            Value::Object(members) => self.member(members, step, rest, is_any(&MAPS)),
+            Value::List(elements) => {
+                // The number of one that is made by changes alone is right.
+                let has_order = elements.len() < 2 && !outer.eq_ignore_ascii_case("environment");
+                let is_known = has_order || !is_any(&OF_OTHER_ORDER);
+                match (is_known, *step, rest, self.action) {
+                    (true, ..) | (_, END, ..) => self.element(elements, step, rest),
+                    (false, _, [], Action::Add) => self.element(elements, END, rest),
+                    (false, ..) => false,
+                }
+            }
             _ => false,
         }
     }
@@ -94,7 +118,6 @@ impl<'a> Change<'a> {
             it.key.eq_ignore_ascii_case(step) || renamed(step).is_some_and(|name| it.key == name)
         };
         let known = exact.or_else(|| members.iter().position(same).filter(|_| !is_map));
-        let is_map = MAPS.iter().any(|it| it.eq_ignore_ascii_case(step));
         match (known.and_then(|at| members.get_mut(at)), rest, self.action) {
             (Some(member), [], Action::Set | Action::Add | Action::Replace) => {
                 member.value = self.value.clone();
@@ -109,15 +132,15 @@ impl<'a> Change<'a> {
                 });
                 members.len() < before
             }
-            (Some(member), rest, _) => self.at(&mut member.value, rest, is_map),
+            (Some(member), rest, _) => self.at(&mut member.value, rest, step),
             (None, [], Action::Set | Action::Add) => {
                 members.push(self.made(step, self.value.clone()));
                 true
             }
             (None, rest, Action::Set) => {
                 let mut value = self.empty(rest);
-                let is_done = self.at(&mut value, rest, is_map);
-                members.push(self.made(step, value));
+                let is_done = self.at(&mut value, rest, step);
+                members.extend(is_done.then(|| self.made(step, value)));
                 is_done
             }
             (None, _, _) => false,
@@ -143,7 +166,7 @@ impl<'a> Change<'a> {
                 elements.remove(index);
                 true
             }
-            (Some(element), rest @ [_, ..], _) => self.at(element, rest, false),
+            (Some(element), rest @ [_, ..], _) => self.at(element, rest, ""),
             (_, [], Action::Add) if fits => {
                 elements.insert(index, self.value.clone());
                 true
@@ -154,8 +177,8 @@ impl<'a> Change<'a> {
             }
             (None, rest, Action::Set) if is_new => {
                 let mut value = self.empty(rest);
-                let is_done = self.at(&mut value, rest, false);
-                elements.push(value);
+                let is_done = self.at(&mut value, rest, "");
+                elements.extend(is_done.then_some(value));
                 is_done
             }
             _ => false,
@@ -285,7 +308,7 @@ mod tests {
         ] {
             let change = Change {
                 action,
-                path: path.split('/').filter(|it| !it.is_empty()).map(str::to_owned).collect(),
+                path: path.split('/').map(str::to_owned).collect(),
                 value: parsed(value),
                 name: path.to_owned(),
                 span: Span::default(),
@@ -294,6 +317,29 @@ mod tests {
             let is_done = change.apply(&mut node);
             assert!(node.same_content(&parsed(&expected)), "{path}: {node:?}");
             assert_eq!(is_done, expected != BEFORE, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_an_end() {
+        let steps = |count: usize| vec!["a".to_owned(); count];
+        for (path, expected) in [
+            (steps(DEEPEST), true),
+            (steps(DEEPEST + 1), false),
+            (steps(1 << 20), false),
+            (Vec::new(), false),
+            (vec!["a".to_owned(), String::new()], false),
+        ] {
+            let change = Change {
+                action: Action::Set,
+                path,
+                value: parsed("1"),
+                name: String::new(),
+                span: Span::default(),
+            };
+            let mut node = parsed("{b: 1}");
+            assert_eq!(change.apply(&mut node), expected);
+            assert_eq!(node == parsed("{b: 1}"), !expected);
         }
     }
 

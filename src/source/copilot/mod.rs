@@ -49,12 +49,26 @@ pub(super) fn expand<'a>(root: &Node<'a>, file: &str, values: &Values) -> Expand
     report.finish(root.span, resources)
 }
 
-/// Returns what a file beside a manifest stands for: nothing of its own, because it is read with the manifest.
-pub(super) fn expand_beside<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
-    values.workspace.has(file).then(|| Expanded {
+/// Returns what the patches of a manifest stand for: nothing of its own, because they are read with it.
+pub(super) fn expand_patches<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
+    values.workspace.has_patches(file).then(|| Expanded {
         is_own: true,
         ..Expanded::default()
     })
+}
+
+/// Returns what the template in a file stands for, which may be an addition: it is read with its manifest, so that nothing
+/// is to be said of one that has nothing to convert.
+pub(super) fn of_addon<'a>(expanded: Expanded<'a>, file: &str, values: &Values) -> Expanded<'a> {
+    let is_nothing = |message: &Message| matches!(message, Message::NothingToConvert { .. });
+    let mut findings = expanded.findings.iter();
+    if values.workspace.has_addon(file) && findings.any(|(_, it)| is_nothing(it)) {
+        return Expanded {
+            is_own: true,
+            ..Expanded::default()
+        };
+    }
+    expanded
 }
 
 fn resources<'a>(root: &Node<'a>, file: &str, report: &mut Report<'_>) -> Option<Vec<Node<'a>>> {

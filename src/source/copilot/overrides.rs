@@ -5,9 +5,11 @@ use super::{
         cloud_formation::{expand_part, has_functions},
         manifest::{Report, Section},
         syntax::parse_one,
-        tree::Node,
+        text::SourceText,
+        tree::{Node, SyntaxError},
     },
     change::{Action, Change, as_resource},
+    container::Shared,
     workload::Workload,
 };
 
@@ -16,10 +18,14 @@ const TASK_DEFINITION: &str = "/Resources/TaskDefinition/Properties/";
 
 /// What to do about changes of other resources.
 const OF_OTHERS: &str =
-    "they change something else that Copilot makes: change it in AWS, or in the output";
+    "this is something else that Copilot makes: change it in AWS, or in the output";
+/// What to do about patches that Copilot does not take.
+const NO_PATCH: &str = "correct it: op is add, replace or remove, path leads to a member, and add and replace have a value";
 /// What to do about changes that cannot be applied.
-const NOT_THERE: &str =
-    "nothing is there that they could change: correct the path, or change the output";
+const NOT_THERE: &str = "it is not there, or its number in Copilot's list is not known: correct the path, or change the output";
+const OF_COLLECTOR: &str =
+    "with observability, Copilot has a collector before the sidecars: change the output";
+const OF_FAMILY: &str = "the family has the name of the service";
 /// What to do about changes that nobody can read without running them.
 const PROGRAM: &str =
     "a program changes the template: convert the template that copilot svc package writes";
@@ -28,24 +34,30 @@ const PROGRAM: &str =
 /// template.
 pub(super) fn overridden<'a>(
     mut definition: Node<'a>,
-    workload: &Workload<'a>,
+    shared: &Shared<'_, 'a>,
     top: &mut Section<'a>,
     reach: usize,
     report: &mut Report<'_>,
 ) -> Node<'a> {
     let mut changes = of_manifest(top, report);
-    changes.extend(of_patches(workload, report));
+    changes.extend(of_patches(shared.workload, report));
     let mut is_changed = false;
     for mut change in changes {
-        let is_other = change.container().is_some_and(|it| it >= reach);
-        if let Some(value) = evaluated(&change.value, workload, report) {
+        let why = if change.is_of_family() {
+            OF_FAMILY
+        } else if change.container().is_some_and(|it| it >= reach) && top.has("observability") {
+            OF_COLLECTOR
+        } else if let Some(value) = evaluated(&change.value, shared, report) {
             change.value = value;
-            if !is_other && change.apply(&mut definition) {
+            if change.apply(&mut definition) {
                 is_changed = true;
                 continue;
             }
-        }
-        report.unread(change.span, change.name, NOT_THERE);
+            NOT_THERE
+        } else {
+            "its value is not known: write one"
+        };
+        report.unread(change.span, change.name, why);
     }
     if is_changed {
         as_resource(definition)
@@ -80,7 +92,7 @@ fn of_manifest<'a>(top: &mut Section<'a>, report: &mut Report<'_>) -> Vec<Change
     for (index, element) in elements.into_iter().enumerate() {
         let span = element.span;
         let name = format!("{key}[{index}]");
-        let advice = "write its path and its value as an object";
+        let advice = "write an object with its path and its value";
         let Ok(mut element) = Section::of(name.clone(), element) else {
             report.unread(span, name, advice);
             continue;
@@ -110,9 +122,14 @@ fn of_patches<'a>(workload: &Workload<'a>, report: &mut Report<'_>) -> Vec<Chang
         return Vec::new();
     };
     let span = workload.span();
-    let parsed = parse_one(file.name(), file.text());
-    let elements = parsed.as_ref().map(|root| root.as_ref()?.elements());
-    let Ok(Some(patches)) = elements else {
+    let root = match parse_one(file.name(), file.text()) {
+        Ok(root) => root,
+        Err(error) => {
+            report.unread(span, at(file, &error), "correct it");
+            return Vec::new();
+        }
+    };
+    let Some(patches) = root.as_ref().and_then(Node::elements) else {
         let path = file.name().to_owned();
         report.unread(span, path, "correct it: it has to be a list of patches");
         return Vec::new();
@@ -126,19 +143,31 @@ fn of_patches<'a>(workload: &Workload<'a>, report: &mut Report<'_>) -> Vec<Chang
             None => format!("{}[{index}]", file.name()),
         };
         let action = text("op").and_then(Action::of);
-        let inside = path.and_then(|path| path.strip_prefix(TASK_DEFINITION));
-        let (Some(inside), Some(action)) = (inside, action) else {
-            report.unread(span, name, OF_OTHERS);
+        let value = patch.get("value").cloned().map(Node::into_owned);
+        let (Some(path), Some(action)) = (path, action) else {
+            report.unread(span, name, NO_PATCH);
             continue;
         };
+        let Some(inside) = path.strip_prefix(TASK_DEFINITION) else {
+            let is_whole = TASK_DEFINITION.starts_with(path);
+            report.unread(span, name, if is_whole { NO_PATCH } else { OF_OTHERS });
+            continue;
+        };
+        let value = match value {
+            Some(value) => value.placed(span),
+            None if action == Action::Remove => Node::null(span),
+            None => {
+                report.unread(span, name, NO_PATCH);
+                continue;
+            }
+        };
         let steps = inside.split('/');
-        let value = patch.get("value").cloned().map(Node::into_owned);
         changes.push(Change {
             action,
             path: steps
                 .map(|step| step.replace("~1", "/").replace("~0", "~"))
                 .collect(),
-            value: value.map_or_else(|| Node::null(span), |value| value.placed(span)),
+            value,
             name,
             span,
         });
@@ -146,20 +175,32 @@ fn of_patches<'a>(workload: &Workload<'a>, report: &mut Report<'_>) -> Vec<Chang
     changes
 }
 
+/// Returns the path of a file beside the manifest, with what is wrong with it.
+pub(super) fn at(file: &SourceText, error: &SyntaxError) -> String {
+    let line = file.position(error.span.start).line;
+    format!("{} (line {line}: {})", file.name(), error.message)
+}
+
 /// Returns a value with its functions evaluated, as a part of the stack that Copilot makes.
 fn evaluated<'a>(
     value: &Node<'a>,
-    workload: &Workload<'a>,
+    shared: &Shared<'_, 'a>,
     report: &mut Report<'_>,
 ) -> Option<Node<'a>> {
     if !has_functions(value) {
         return Some(value.clone());
     }
     let mut values = report.values.clone();
-    for (name, known) in workload.stack_parameters() {
-        values.fill.entry(name.to_owned()).or_insert(known);
+    let workload = shared.workload;
+    let known = workload.known_of_stack().into_iter();
+    let known = known.map(|(name, value)| (name.to_owned(), value));
+    for (name, value) in known.chain(shared.provided.references().iter().cloned()) {
+        values.fill.entry(name).or_insert(value);
     }
     let mut expanded = expand_part(value, &workload.name, &values);
+    for name in &expanded.names {
+        report.given(name);
+    }
     for (span, message) in expanded.findings {
         report.say(span, message);
     }
@@ -182,7 +223,8 @@ mod tests {
     /// Returns the requests of a manifest with files beside it, and what is said of it that it does not read.
     fn made(type_: &str, members: &str, files: &[(&str, &str)]) -> (String, Vec<String>) {
         let manifest = format!("name: web\ntype: {type_}\n{members}\n");
-        let named = files.iter().map(|(path, text)| {
+        let own = ("manifest.yml", &*manifest);
+        let named = files.iter().chain([&own]).map(|(path, text)| {
             let source = SourceText::new(*path, text);
             ((*path).to_owned(), source)
         });
@@ -202,6 +244,7 @@ mod tests {
         (requests.join("\n"), unread.collect())
     }
 
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:<ACCOUNT_ID>:secret:${web.DbSecret}";
     const BACKEND: &str = "Backend Service";
     const PATCHES: &str = "overrides/cfn.patches.yml";
 
@@ -302,6 +345,16 @@ mod tests {
             ),
             (
                 BACKEND,
+                "secrets: {B: /b, A: /a}\ntaskdef_overrides: [{path: 'ContainerDefinitions[0].Environment[0].Value', value: a}, {path: 'ContainerDefinitions[0].Secrets[1].ValueFrom', value: a}, {path: Family, value: a}, {path: '', value: a}, {path: A, value: !Ref AWS::NoValue}]",
+                &[],
+                &[
+                    "not translated: taskdef_overrides[0], taskdef_overrides[1], taskdef_overrides[3]",
+                    "not translated: taskdef_overrides[2]",
+                    "not translated: taskdef_overrides[4]",
+                ],
+            ),
+            (
+                BACKEND,
                 "",
                 &[(PATCHES, "{op: add}")],
                 &["not translated: overrides/cfn.patches.yml"],
@@ -328,7 +381,9 @@ mod tests {
                     ("addons/db.yml", "["),
                     ("addons/addons.parameters.yml", "["),
                 ],
-                &["not translated: addons/db.yml"],
+                &[
+                    "not translated: addons/db.yml (line 1: while parsing a node, did not find expected node content)",
+                ],
             ),
         ] {
             let (_, mut unread) = made(type_, members, files);
@@ -341,11 +396,15 @@ mod tests {
     fn containers_get_the_outputs_of_additions() {
         let addon = "{Outputs: {DbHost: {Value: !GetAtt Db.Address}, DbSecret: {Value: !Ref S}, P: {Value: !Ref M}}, \
                      Resources: {S: {Type: AWS::SecretsManager::Secret}, M: {Type: AWS::IAM::ManagedPolicy}}}";
-        let files = [("addons/db.yaml", addon)];
+        // Copilot puts all files together.
+        let (outputs, resources) = addon.split_at(addon.find("Resources").unwrap());
+        let outputs = format!("{}}}", outputs.trim_end().trim_end_matches(','));
+        let resources = format!("{{{resources}");
+        let files = [("addons/a.yaml", &*outputs), ("addons/b.yml", &resources)];
         let (requests, _) = made(BACKEND, "sidecars: {nginx: {image: nginx}}", &files);
         assert_eq!(
             value_after(&requests, "secrets"),
-            r#"[{name:"DB_SECRET",valueFrom:"${web.DbSecret}"}]"#
+            format!(r#"[{{name:"DB_SECRET",valueFrom:"{ARN}"}}]"#)
         );
         assert_eq!(requests.matches("secrets:").count(), 1, "{requests}");
         let variable = r#"{name:"DB_HOST",value:"${web.DbHost}"}"#;
@@ -353,8 +412,16 @@ mod tests {
         let (requests, _) = made("Request-Driven Web Service", "", &files);
         assert_eq!(
             value_after(&requests, "RuntimeEnvironmentSecrets"),
-            r#"{DB_SECRET:"${web.DbSecret}"}"#
+            format!(r#"{{DB_SECRET:"{ARN}"}}"#)
         );
+        assert_eq!(value_after(&requests, "DB_SECRET_ARN"), format!("{ARN:?}"));
+        let refers =
+            "taskdef_overrides: [{path: PidMode, value: !GetAtt AddonsStack.Outputs.DbHost}]";
+        let (requests, _) = made(BACKEND, refers, &files);
+        assert_eq!(value_after(&requests, "PidMode"), r#""${web.DbHost}""#);
+        let other = "secrets: {DB_HOST: /a}";
+        let (requests, _) = made(BACKEND, other, &files);
+        assert!(!requests.contains(variable), "{requests}");
         let own = "variables: {DB_HOST: a}\nsecrets: {DB_SECRET: /b}";
         let (requests, _) = made(BACKEND, own, &files);
         assert_eq!(

@@ -77,7 +77,7 @@ pub(super) fn task_definition<'a>(
     };
     made.elements("containerDefinitions", containers);
     made.elements("volumes", storage.volumes);
-    let made = overridden(made.node(), workload, top, reach, report);
+    let made = overridden(made.node(), &shared, top, reach, report);
     others_of_task(top, report);
     (made, exposure)
 }

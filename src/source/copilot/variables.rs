@@ -30,6 +30,8 @@ pub(super) struct Provided {
     variables: Vec<(Cow<'static, str>, String)>,
     /// The secrets of the main container.
     secrets: Vec<(String, String)>,
+    /// What Copilot's template calls the outputs of additions, and their values.
+    references: Vec<(String, String)>,
     span: Span,
 }
 
@@ -62,6 +64,7 @@ impl Provided {
         Self {
             variables,
             secrets: outputs.secrets,
+            references: outputs.references,
             span: workload.span(),
         }
     }
@@ -75,10 +78,10 @@ impl Provided {
     }
 
     /// Adds the secrets that Copilot gives the main container, except those that the manifest has itself.
-    pub(super) fn add_secrets(&self, own: &mut Vec<Node<'_>>) {
+    pub(super) fn add_secrets(&self, own: &[Node<'_>], secrets: &mut Vec<Node<'_>>) {
         for (name, from) in &self.secrets {
             if !has(own, name) {
-                own.push(self.pair(name, "valueFrom", from));
+                secrets.push(self.pair(name, "valueFrom", from));
             }
         }
     }
@@ -93,6 +96,11 @@ impl Provided {
     /// Returns their names and values.
     pub(super) fn pairs(&self) -> &[(Cow<'static, str>, String)] {
         &self.variables
+    }
+
+    /// Returns what Copilot's template calls the outputs of additions, and their values.
+    pub(super) fn references(&self) -> &[(String, String)] {
+        &self.references
     }
 
     /// Returns the names of the secrets, and where they are.
@@ -145,15 +153,15 @@ pub(super) fn add<'a>(
     let own = named(section, "variables", "value", report, |member, report| {
         plain_text(&member.value).or_else(|| export(&member.value, report))
     });
-    let mut all = provided.nodes(&own);
-    all.extend(own);
-    container.elements("environment", all);
     let mut secrets = named(section, "secrets", "valueFrom", report, |member, report| {
         secret(workload, &member.value, report)
     });
+    let mut all = provided.nodes(&[&own[..], &secrets].concat());
+    all.extend(own);
     if of == Part::Main {
-        provided.add_secrets(&mut secrets);
+        provided.add_secrets(&[&all[..], &secrets].concat(), &mut secrets);
     }
+    container.elements("environment", all);
     container.elements("secrets", secrets);
     section.unread(
         &["env_file"],

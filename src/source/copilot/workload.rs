@@ -94,12 +94,16 @@ impl<'a> Workload<'a> {
         format!("{}-{}-{}", self.application, self.environment, self.name)
     }
 
-    /// Returns the parameters of the stack that Copilot makes, to which what changes its template may refer.
-    pub(super) fn stack_parameters(&self) -> [(&'static str, String); 3] {
+    /// Returns what is known of the stack that Copilot makes, to which what changes its template may refer.
+    pub(super) fn known_of_stack(&self) -> [(&'static str, String); 6] {
+        let placeholder = |what| format!("${{{}}}", self.placeholder(what));
         [
             ("AppName", self.application.clone()),
             ("EnvName", self.environment.clone()),
             ("WorkloadName", self.name.clone()),
+            ("ExecutionRole.Arn", placeholder("ExecutionRole")),
+            ("LogGroup", format!("/copilot/{}", self.stack())),
+            ("TaskRole.Arn", placeholder("TaskRole")),
         ]
     }
 

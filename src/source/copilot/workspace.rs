@@ -7,9 +7,13 @@ use std::{
     sync::Arc,
 };
 
-use super::super::{
-    terraform::configuration::{Files, plain, split},
-    text::SourceText,
+use super::{
+    super::{
+        syntax::parse_one,
+        terraform::configuration::{Files, plain, split},
+        text::SourceText,
+    },
+    is_manifest,
 };
 
 const OVERRIDES: &str = "overrides";
@@ -30,64 +34,79 @@ pub(super) struct Beside {
     pub(super) unreadable: Vec<(String, String)>,
 }
 
+impl Beside {
+    /// Reads a file, whose path from the manifest on is `short`. Returns the name that it has as an input, and the text.
+    fn text(&mut self, path: &str, short: &str, files: &dyn Files) -> Option<(String, SourceText)> {
+        match files.text(path) {
+            Ok(text) => {
+                let name = plain(text.name()).to_owned();
+                Some((name, SourceText::new(short, text.text())))
+            }
+            Err(why) => {
+                self.unreadable.push((short.to_owned(), why));
+                None
+            }
+        }
+    }
+}
+
 /// The files beside the manifests of the input.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     manifests: BTreeMap<String, Arc<Beside>>,
-    files: BTreeSet<String>,
+    addons: BTreeSet<String>,
+    patches: BTreeSet<String>,
 }
 
-/// Whether a file has the name that Copilot gives a manifest.
+/// Whether a file has the name that Copilot gives a manifest; others have such files too.
 pub(in crate::source) fn is_manifest_file(name: &str) -> bool {
     let (_, file) = split(name);
     matches!(file, "manifest.yml" | "manifest.yaml")
 }
 
 impl Workspace {
-    /// Adds what is beside a manifest, whose file has the path `path` among `files`.
+    /// Adds what is beside a file, which has the path `path` among `files`, if it is a manifest.
     pub(in crate::source) fn add(&mut self, name: &str, path: &str, files: &dyn Files) {
+        let text = files.text(path);
+        let root = text.as_ref().map(|text| parse_one(name, text.text()));
+        if !matches!(&root, Ok(Ok(Some(root))) if is_manifest(root)) {
+            return;
+        }
         let (outer, _) = split(path);
         let inside = |folder: &str| match outer {
             "" => folder.to_owned(),
             outer => format!("{outer}/{folder}"),
         };
         let mut beside = Beside::default();
+        for folder in [OVERRIDES, ADDONS] {
+            if files.is_there(&inside(folder)).is_none() {
+                let why = "it is a link out of the folder that is given, or cannot be read";
+                beside.unreadable.push((folder.to_owned(), why.to_owned()));
+            }
+        }
         let overrides = files.names(&inside(OVERRIDES));
         let is_patches = |name: &String| name == PATCHES;
         beside.has_program = !overrides.is_empty() && !overrides.iter().any(is_patches);
         if overrides.iter().any(is_patches) {
             let path = format!("{OVERRIDES}/{PATCHES}");
-            beside.patches = self.text(&inside(&path), &path, files, &mut beside.unreadable);
+            let text = beside.text(&inside(&path), &path, files);
+            beside.patches = text.map(|(name, text)| {
+                self.patches.insert(name);
+                text
+            });
         }
         for addon in files.names(&inside(ADDONS)) {
             let is_yaml = [".yml", ".yaml"].iter().any(|it| addon.ends_with(it));
             if is_yaml && addon != PARAMETERS {
                 let path = format!("{ADDONS}/{addon}");
-                let text = self.text(&inside(&path), &path, files, &mut beside.unreadable);
-                beside.addons.extend(text);
+                if let Some((name, text)) = beside.text(&inside(&path), &path, files) {
+                    self.addons.insert(name);
+                    beside.addons.push(text);
+                }
             }
         }
         self.manifests
             .insert(plain(name).to_owned(), Arc::new(beside));
-    }
-
-    fn text(
-        &mut self,
-        path: &str,
-        short: &str,
-        files: &dyn Files,
-        unreadable: &mut Vec<(String, String)>,
-    ) -> Option<SourceText> {
-        match files.text(path) {
-            Ok(text) => {
-                self.files.insert(plain(text.name()).to_owned());
-                Some(SourceText::new(short, text.text()))
-            }
-            Err(why) => {
-                unreadable.push((short.to_owned(), why));
-                None
-            }
-        }
     }
 
     /// Returns what is beside a manifest.
@@ -96,8 +115,62 @@ impl Workspace {
         known.map(Arc::clone).unwrap_or_default()
     }
 
-    /// Whether a file is read with a manifest.
-    pub(in crate::source) fn has(&self, file: &str) -> bool {
-        self.files.contains(plain(file))
+    /// Whether a file has the patches of a manifest.
+    pub(super) fn has_patches(&self, file: &str) -> bool {
+        self.patches.contains(plain(file))
+    }
+
+    /// Whether a file is an addition to a manifest.
+    pub(super) fn has_addon(&self, file: &str) -> bool {
+        self.addons.contains(plain(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::super::terraform::configuration::Texts, *};
+
+    #[test]
+    fn only_what_is_beside_a_manifest_belongs_to_one() {
+        let files = [
+            ("api/manifest.yml", "{name: api, type: Backend Service}"),
+            ("api/addons/db.yml", "{}"),
+            ("api/addons/notes.md", ""),
+            ("api/overrides/cfn.patches.yml", "[]"),
+            // Cloud Foundry has a file of the same name.
+            ("web/manifest.yml", "{applications: [{name: web}]}"),
+            ("web/addons/db.yml", "{}"),
+            ("cdk/manifest.yml", "{name: cdk, type: Worker Service}"),
+            ("cdk/overrides/stack.ts", ""),
+        ];
+        let texts = files.iter().map(|(path, text)| {
+            let source = SourceText::new(*path, *text);
+            ((*path).to_owned(), source)
+        });
+        let texts = Texts(texts.collect());
+        let mut workspace = Workspace::default();
+        for (path, _) in files.iter().filter(|(path, _)| is_manifest_file(path)) {
+            workspace.add(path, path, &texts);
+        }
+        for (path, is_addon, is_patches) in [
+            ("api/addons/db.yml", true, false),
+            ("./api/addons/db.yml", true, false),
+            ("api/overrides/cfn.patches.yml", false, true),
+            ("web/addons/db.yml", false, false),
+            ("addons/db.yml", false, false),
+        ] {
+            assert_eq!(workspace.has_addon(path), is_addon, "{path}");
+            assert_eq!(workspace.has_patches(path), is_patches, "{path}");
+        }
+        for (path, addons, has_patches, has_program) in [
+            ("./api/manifest.yml", 1, true, false),
+            ("web/manifest.yml", 0, false, false),
+            ("cdk/manifest.yml", 0, false, true),
+        ] {
+            let beside = workspace.beside(path);
+            assert_eq!(beside.addons.len(), addons, "{path}");
+            assert_eq!(beside.patches.is_some(), has_patches, "{path}");
+            assert_eq!(beside.has_program, has_program, "{path}");
+        }
     }
 }
