@@ -70,7 +70,7 @@ pub(super) fn expand_tree<'a>(
     name: &str,
     values: &Values,
 ) -> Option<Expanded<'a>> {
-    if let Some(nothing) = copilot::expand_patches(name, values) {
+    if let Some(nothing) = copilot::expand_part(name, values) {
         Some(nothing)
     } else if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))

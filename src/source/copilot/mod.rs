@@ -49,9 +49,9 @@ pub(super) fn expand<'a>(root: &Node<'a>, file: &str, values: &Values) -> Expand
     report.finish(root.span, resources)
 }
 
-/// Returns what the patches of a manifest stand for: nothing of its own, because they are read with it.
-pub(super) fn expand_patches<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
-    values.workspace.has_patches(file).then(|| Expanded {
+/// Returns what a part of a manifest in a file of its own stands for: nothing, because it is read with the manifest.
+pub(super) fn expand_part<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
+    values.workspace.has_part(file).then(|| Expanded {
         is_own: true,
         ..Expanded::default()
     })

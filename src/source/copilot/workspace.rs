@@ -55,7 +55,8 @@ impl Beside {
 pub(crate) struct Workspace {
     manifests: BTreeMap<String, Arc<Beside>>,
     addons: BTreeSet<String>,
-    patches: BTreeSet<String>,
+    /// The files that mean nothing by themselves.
+    parts: BTreeSet<String>,
 }
 
 /// Whether a file has the name that Copilot gives a manifest; others have such files too.
@@ -91,15 +92,20 @@ impl Workspace {
             let path = format!("{OVERRIDES}/{PATCHES}");
             let text = beside.text(&inside(&path), &path, files);
             beside.patches = text.map(|(name, text)| {
-                self.patches.insert(name);
+                self.parts.insert(name);
                 text
             });
         }
         for addon in files.names(&inside(ADDONS)) {
             let is_yaml = [".yml", ".yaml"].iter().any(|it| addon.ends_with(it));
-            if is_yaml && addon != PARAMETERS {
-                let path = format!("{ADDONS}/{addon}");
-                if let Some((name, text)) = beside.text(&inside(&path), &path, files) {
+            if !is_yaml {
+                continue;
+            }
+            let path = format!("{ADDONS}/{addon}");
+            if let Some((name, text)) = beside.text(&inside(&path), &path, files) {
+                if addon == PARAMETERS {
+                    self.parts.insert(name);
+                } else {
                     self.addons.insert(name);
                     beside.addons.push(text);
                 }
@@ -115,9 +121,9 @@ impl Workspace {
         known.map(Arc::clone).unwrap_or_default()
     }
 
-    /// Whether a file has the patches of a manifest.
-    pub(super) fn has_patches(&self, file: &str) -> bool {
-        self.patches.contains(plain(file))
+    /// Whether a file is a part of what is read with a manifest: patches, or values for additions.
+    pub(super) fn has_part(&self, file: &str) -> bool {
+        self.parts.contains(plain(file))
     }
 
     /// Whether a file is an addition to a manifest.
@@ -135,6 +141,7 @@ mod tests {
         let files = [
             ("api/manifest.yml", "{name: api, type: Backend Service}"),
             ("api/addons/db.yml", "{}"),
+            ("api/addons/addons.parameters.yml", "{}"),
             ("api/addons/notes.md", ""),
             ("api/overrides/cfn.patches.yml", "[]"),
             // Cloud Foundry has a file of the same name.
@@ -152,15 +159,16 @@ mod tests {
         for (path, _) in files.iter().filter(|(path, _)| is_manifest_file(path)) {
             workspace.add(path, path, &texts);
         }
-        for (path, is_addon, is_patches) in [
+        for (path, is_addon, is_part) in [
             ("api/addons/db.yml", true, false),
             ("./api/addons/db.yml", true, false),
             ("api/overrides/cfn.patches.yml", false, true),
+            ("api/addons/addons.parameters.yml", false, true),
             ("web/addons/db.yml", false, false),
             ("addons/db.yml", false, false),
         ] {
             assert_eq!(workspace.has_addon(path), is_addon, "{path}");
-            assert_eq!(workspace.has_patches(path), is_patches, "{path}");
+            assert_eq!(workspace.has_part(path), is_part, "{path}");
         }
         for (path, addons, has_patches, has_program) in [
             ("./api/manifest.yml", 1, true, false),
