@@ -151,7 +151,7 @@ mod tests {
             ("cdk/overrides/stack.ts", ""),
         ];
         let texts = files.iter().map(|(path, text)| {
-            let source = SourceText::new(*path, *text);
+            let source = SourceText::new(*path, text);
             ((*path).to_owned(), source)
         });
         let texts = Texts(texts.collect());
