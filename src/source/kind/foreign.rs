@@ -3,195 +3,14 @@
 //! The folder of a project also has files such as `package.json`. A file that was only found there is skipped if nothing
 //! in it is of ECS. It remains an error if it may be an ECS document, because that document may run a task definition.
 
-use std::{collections::BTreeSet, sync::LazyLock};
-
 use super::{
     super::tree::{Node, Value},
     LISTS,
     assembly::is_assembly,
+    names::{MEMBERS, tells},
     pipeline::is_pipeline,
     request::{is_container_alone, is_of_ecs_cli, is_of_ecspresso},
 };
-use crate::{diagnostic::nearest, fields::Api};
-
-/// Members that ECS documents have elsewhere: in Terraform, in templates and in other requests.
-const MORE_OF_ECS: &[&str] = &[
-    "container_definitions",
-    "desired_count",
-    "ecsParameters",
-    "ecsTaskParameters",
-    "scalingTargetId",
-    "serviceArn",
-    "serviceArns",
-    "task_definition",
-    "taskArns",
-    "taskDefinitionArn",
-    "taskDefinitionArns",
-];
-
-/// Members of ECS requests that documents of other tools have too.
-const COMMON: &[&str] = &[
-    "accountId",
-    "action",
-    "add",
-    "alarm",
-    "alarms",
-    "appProtocol",
-    "base",
-    "capabilities",
-    "cluster",
-    "clusterName",
-    "command",
-    "condition",
-    "configuration",
-    "containerPort",
-    "cooldown",
-    "count",
-    "cpu",
-    "dependsOn",
-    "devices",
-    "dimensions",
-    "dnsName",
-    "domain",
-    "driver",
-    "drop",
-    "enable",
-    "enabled",
-    "encrypted",
-    "endTime",
-    "entryPoint",
-    "environment",
-    "exact",
-    "expose",
-    "expression",
-    "extraHosts",
-    "family",
-    "field",
-    "filters",
-    "format",
-    "group",
-    "header",
-    "healthCheck",
-    "host",
-    "hostname",
-    "hostPath",
-    "hostPort",
-    "httpCode",
-    "iam",
-    "id",
-    "image",
-    "interactive",
-    "interval",
-    "iops",
-    "ipAddress",
-    "key",
-    "kmsKey",
-    "kmsKeyId",
-    "label",
-    "labels",
-    "links",
-    "loadBalancers",
-    "logging",
-    "logLevel",
-    "matcher",
-    "memory",
-    "metric",
-    "metricName",
-    "metrics",
-    "mode",
-    "monitoring",
-    "mountOptions",
-    "name",
-    "namespace",
-    "okActions",
-    "options",
-    "overrides",
-    "path",
-    "period",
-    "permissions",
-    "policyName",
-    "port",
-    "privileged",
-    "properties",
-    "protocol",
-    "query",
-    "readOnly",
-    "readonlyRootFilesystem",
-    "resourceType",
-    "restartPolicy",
-    "retries",
-    "role",
-    "roleArn",
-    "rollback",
-    "schedule",
-    "scheme",
-    "scope",
-    "secrets",
-    "securityGroups",
-    "service",
-    "services",
-    "settings",
-    "size",
-    "sourcePath",
-    "startTime",
-    "stat",
-    "statistic",
-    "strategy",
-    "subnets",
-    "tags",
-    "targetType",
-    "threshold",
-    "throughput",
-    "timeout",
-    "timezone",
-    "tls",
-    "tmpfs",
-    "type",
-    "ulimits",
-    "unit",
-    "user",
-    "value",
-    "valueFrom",
-    "volumes",
-    "volumesFrom",
-    "weight",
-    "workingDirectory",
-];
-
-/// Members in lower case.
-struct Members {
-    /// Those by which a document may be one of ECS.
-    telling: BTreeSet<String>,
-    common: BTreeSet<String>,
-}
-
-static MEMBERS: LazyLock<Members> = LazyLock::new(|| {
-    // A schedule, a rule or a pipe may call anything of AWS; one that starts tasks has `ecsParameters`. App Runner is not
-    // ECS.
-    let others = [
-        Api::Schedule,
-        Api::Rule,
-        Api::Pipe,
-        Api::AppRunnerService,
-        Api::AutoScalingConfiguration,
-    ];
-    let apis = Api::ALL.iter().filter(|api| !others.contains(api));
-    let fields = apis.flat_map(|api| api.fields());
-    // What a pod has is in many files that have nothing to do with ECS.
-    let fields = fields.filter(|field| !field.path.starts_with("pod."));
-    let members = fields.flat_map(|field| field.path.split('.'));
-    let members = members.map(|member| member.trim_end_matches("[]"));
-    let members = members.chain(MORE_OF_ECS.iter().copied());
-    let common: BTreeSet<String> = COMMON
-        .iter()
-        .map(|name| name.to_ascii_lowercase())
-        .collect();
-    let telling = members.map(str::to_ascii_lowercase);
-    Members {
-        telling: telling.filter(|name| !common.contains(name)).collect(),
-        common,
-    }
-});
 
 /// What the types of resources begin with in CloudFormation and Terraform.
 const TYPES_OF_ECS: &[&str] = &["AWS::ECS::", "aws_ecs_"];
@@ -219,9 +38,6 @@ const OWN_KINDS: &[&str] = &[
 
 /// The custom resource that is about the specs of namespaces, and not about what runs.
 const POLICY: &str = "EcsPolicy";
-
-/// The length from which a misspelled name is compared with others: short names resemble too many.
-const COMPARED: usize = 8;
 
 /// The depth to which a document is searched.
 const DEPTH: usize = 32;
@@ -276,16 +92,6 @@ pub(super) fn template(node: &Node<'_>) -> Option<&'static str> {
 fn is_template(root: &Node<'_>) -> bool {
     let keys = ["Resources", "resource", "resources", "terraform_version"];
     keys.iter().any(|key| root.get(key).is_some())
-}
-
-/// Whether a member has a name of ECS, perhaps misspelled.
-fn tells(key: &str) -> bool {
-    let Members { telling, common } = &*MEMBERS;
-    let key = key.to_ascii_lowercase();
-    // Docker Compose has underscores.
-    let may_be_wrong = || key.len() >= COMPARED && !common.contains(&key.replace('_', ""));
-    let is_near = || nearest(&key, telling.iter().map(String::as_str)).is_some();
-    telling.contains(&key) || (may_be_wrong() && is_near())
 }
 
 /// Whether a text that cannot be parsed has a name of ECS anywhere, or no names by which it could be judged.
@@ -419,11 +225,18 @@ mod tests {
             r#"{"services": {"db": {"healthcheck": {"test": "x"}, "depends_on": [], "volumes_from": []}}}"#,
             r#"{"service": "shop-api", "provider": {"name": "aws"}, "functions": {}}"#,
             r#"["a", {"b": 1}]"#,
+            r#"{"name": "web", "version": "1.0.0", "scripts": {"start:dev": "vite"}, "eslintConfig": {"overrides": []}}"#,
+            r#"{"lockfileVersion": 3, "packages": {"node_modules/reference": {"status": "ok", "resource": {}}}}"#,
+            r#"{"global": {"evaluation_interval": "15s"}, "scrape_configs": [{"metrics_path": "/", "static_configs": []}]}"#,
+            r#"{"openapi": "3.0.0", "paths": {"/tasks": {"get": {"parameters": [], "operationId": "a"}}}}"#,
+            r#"{"short_name": "web", "start_url": "/", "display": "standalone", "status": 1}"#,
+            r#"{"start import": "Start", "integrations": "Parts", "configurations": [], "references": []}"#,
             r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecs:RunTask", "Resource": "arn:aws:ecs:eu-west-1:123456789012:task-definition/web"}]}"#,
             "{}",
         ];
         let ecs = [
             r#"{"serviceNaem": "web"}"#,
+            r#"{"web": {"contanerDefinitons": []}}"#,
             r#"{"web": {"prod": {"taskDefinition": {}}}}"#,
             r#"[{}, {"ContainerDefinitions": []}]"#,
             r#"{"container_definitions": "[]"}"#,

@@ -6,6 +6,7 @@ mod capacity_provider;
 mod foreign;
 mod form;
 mod lists;
+mod names;
 mod pipeline;
 mod request;
 mod schedule;
