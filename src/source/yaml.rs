@@ -277,6 +277,11 @@ impl<'a> YamlDocuments<'a> {
             None if line.trim_start().starts_with('\t') || line.starts_with('\t') => {
                 "YAML is indented with spaces, not with tabs".to_owned()
             }
+            // AWS is not as strict.
+            None if error.info() == "invalid indentation in flow construct" => {
+                "a line inside of brackets needs more indentation than the key before them"
+                    .to_owned()
+            }
             None => error.info().to_owned(),
         };
         SyntaxError::new(Span::new(start, end), message)
@@ -509,6 +514,12 @@ mod tests {
                 "YAML is indented with spaces, not with tabs",
                 2,
                 2,
+            ),
+            (
+                "a:\n  b: [1, 2,\n  c]\n",
+                "a line inside of brackets needs more indentation than the key before them",
+                3,
+                3,
             ),
         ];
         for (text, message, line, column) in table {
