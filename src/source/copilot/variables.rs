@@ -54,8 +54,11 @@ impl Provided {
         }
         variables.push((SERVICE_NAME.into(), workload.name.clone()));
         let outputs = Outputs::new(workload, report);
-        let of_addons = outputs.variables.into_iter();
-        variables.extend(of_addons.map(|(name, value)| (name.into(), value)));
+        for (name, value) in outputs.variables {
+            if !variables.iter().any(|(known, _)| *known == name) {
+                variables.push((name.into(), value));
+            }
+        }
         if !unknown.is_empty() {
             let names = unknown.join(", ");
             report.say(workload.span(), Message::CopilotVariablesNotSet { names });

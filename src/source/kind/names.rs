@@ -211,6 +211,8 @@ pub(super) fn tells(key: &str) -> bool {
     // Others write two words with a character between them.
     let is_word = || key.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let may_be_wrong = || key.len() >= COMPARED && is_word() && !common.contains(&key);
-    let is_near = |name: &String| osa_distance(name, &key) <= key.len() / COMPARED;
+    let most = key.len() / COMPARED;
+    let is_near =
+        |name: &String| name.len().abs_diff(key.len()) <= most && osa_distance(name, &key) <= most;
     telling.contains(&key) || (may_be_wrong() && telling.iter().any(is_near))
 }
