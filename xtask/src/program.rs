@@ -13,8 +13,9 @@ use crate::{
     run::{cargo, execute, output, root, target},
 };
 
-/// The maximum size of an image in bytes. It contains only this program.
-const LARGEST: u64 = 30_000_000;
+/// The maximum size of an image in bytes. It contains only this program, which has about 40 MB. Compiled for size it has
+/// 29 MB, and takes a fifth longer for a conversion.
+const LARGEST: u64 = 45_000_000;
 
 /// How to compile the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
