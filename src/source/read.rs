@@ -154,7 +154,7 @@ fn is_of_pipelines(folder: &Path) -> bool {
 fn may_be_secret(path: &Path) -> bool {
     let mut folders = path.components().map(|it| it.as_os_str());
     folders.any(|folder| folder == OF_THE_CLI)
-        && !fs::read_to_string(path).is_ok_and(|text| OF_ECS.iter().any(|it| text.contains(it)))
+        && !text(path).is_ok_and(|text| OF_ECS.iter().any(|it| text.text().contains(it)))
 }
 
 /// Finds the files of one of the given folders.
@@ -227,11 +227,7 @@ impl Walk<'_> {
                 }
                 self.folder(&inner);
                 self.place = around;
-            } else if !is_hidden
-                && has_extension(&inner)
-                && !self.place.has_written(&inner)
-                && !may_be_secret(&inner)
-            {
+            } else if !is_hidden && has_extension(&inner) {
                 self.file(inner, kind.is_ok_and(|kind| kind.is_file()));
             }
         }
@@ -242,7 +238,7 @@ impl Walk<'_> {
         if !is_file && fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             let error = io::Error::other("it is not a regular file");
             (self.problems)(Problem::unreadable(&path, &error));
-        } else {
+        } else if !self.place.has_written(&path) && !may_be_secret(&path) {
             self.found.push(File {
                 path: path.into_boxed_path(),
                 is_read_once: false,

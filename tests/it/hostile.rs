@@ -64,6 +64,19 @@ fn a_pipe_in_a_folder_is_reported_and_not_waited_for() {
         run.stderr
     );
     assert!(run.stdout.contains("name: web\n"), "{}", run.stdout);
+    // The files of these two are looked into before they are input.
+    for inner in [".aws", "out"] {
+        fs::remove_file(folder.0.join("pipe.json")).ok();
+        fs::create_dir_all(folder.0.join(inner)).expect("the folder can be made");
+        let pipe = folder.0.join(inner).join("pipe.json");
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("mkfifo starts").success());
+        let run = folder.run(&["convert", ".", "--output-dir", "out"]);
+        assert_eq!(run.status, Some(1), "{inner}: {}", run.stderr);
+        let is_named = run.stderr.contains("it is not a regular file");
+        assert!(is_named, "{inner}: {}", run.stderr);
+        fs::remove_file(&pipe).expect("the pipe is there");
+    }
 }
 
 #[test]
