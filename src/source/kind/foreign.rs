@@ -237,6 +237,7 @@ mod tests {
         let ecs = [
             r#"{"serviceNaem": "web"}"#,
             r#"{"web": {"contanerDefinitons": []}}"#,
+            r#"{"web": {"task_defintion": "web:1", "desird_count": 2}}"#,
             r#"{"web": {"prod": {"taskDefinition": {}}}}"#,
             r#"[{}, {"ContainerDefinitions": []}]"#,
             r#"{"container_definitions": "[]"}"#,

@@ -208,11 +208,15 @@ const COMPARED: usize = 8;
 pub(super) fn tells(key: &str) -> bool {
     let Members { telling, common } = &*MEMBERS;
     let key = key.to_ascii_lowercase();
-    // Others write two words with a character between them.
-    let is_word = || key.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let may_be_wrong = || key.len() >= COMPARED && is_word() && !common.contains(&key);
+    // Others write the same two words with a character between them.
+    let is_joined = |byte: u8| !byte.is_ascii_alphanumeric();
+    let joints = |name: &str| name.bytes().filter(|it| is_joined(*it)).count();
+    let may_be_wrong = || key.len() >= COMPARED && !common.contains(&key);
     let most = key.len() / COMPARED;
-    let is_near =
-        |name: &String| name.len().abs_diff(key.len()) <= most && osa_distance(name, &key) <= most;
+    let is_near = |name: &String| {
+        name.len().abs_diff(key.len()) <= most
+            && joints(name) == joints(&key)
+            && osa_distance(name, &key) <= most
+    };
     telling.contains(&key) || (may_be_wrong() && telling.iter().any(is_near))
 }
