@@ -35,6 +35,14 @@ pub(super) struct Expanded<'a> {
 }
 
 impl<'a> Expanded<'a> {
+    /// Returns that a file stands for nothing of its own, because it is read with another one.
+    pub(super) fn nothing() -> Self {
+        Self {
+            is_own: true,
+            ..Self::default()
+        }
+    }
+
     /// Returns the resources as one list, in place of the file.
     pub(super) fn into_list(self, span: Span) -> Node<'a> {
         Node {
@@ -70,8 +78,8 @@ pub(super) fn expand_tree<'a>(
     name: &str,
     values: &Values,
 ) -> Option<Expanded<'a>> {
-    if let Some(nothing) = copilot::expand_part(name, values) {
-        Some(nothing)
+    if values.workspace.has_part(name) {
+        Some(Expanded::nothing())
     } else if terraform::is_state_or_plan(root) {
         Some(terraform::expand(root, values))
     } else if copilot::is_manifest(root) {

@@ -2,7 +2,7 @@
 //! of the manifest (<https://aws.github.io/copilot-cli/docs/developing/taskdef-overrides/>), and patches beside it.
 
 use super::super::{
-    manifest::text,
+    manifest::{Object, text},
     spelling::renamed,
     text::Span,
     tree::{Member, Node, Value},
@@ -118,19 +118,14 @@ impl<'a> Change<'a> {
             it.key.eq_ignore_ascii_case(step) || renamed(step).is_some_and(|name| it.key == name)
         };
         let known = exact.or_else(|| members.iter().position(same).filter(|_| !is_map));
+        if let (Some(at), [], Action::Remove) = (known, rest, self.action) {
+            members.remove(at);
+            return true;
+        }
         match (known.and_then(|at| members.get_mut(at)), rest, self.action) {
             (Some(member), [], Action::Set | Action::Add | Action::Replace) => {
                 member.value = self.value.clone();
                 true
-            }
-            (Some(_), [], Action::Remove) => {
-                let before = members.len();
-                let mut index = 0;
-                members.retain(|_| {
-                    index += 1;
-                    known != Some(index - 1)
-                });
-                members.len() < before
             }
             (Some(member), rest, _) => self.at(&mut member.value, rest, step),
             (None, [], Action::Set | Action::Add) => {
@@ -211,17 +206,10 @@ impl<'a> Change<'a> {
 /// Returns properties as a resource, in which names may have the spelling of CloudFormation.
 pub(super) fn as_resource(properties: Node<'_>) -> Node<'_> {
     let span = properties.span;
-    let member = |key: &'static str, value| Member {
-        key: key.into(),
-        key_span: span,
-        value,
-    };
-    let type_ = text(span, "AWS::ECS::TaskDefinition");
-    let members = vec![member("Type", type_), member("Properties", properties)];
-    Node {
-        value: Value::Object(members),
-        span,
-    }
+    let mut made = Object::new(span);
+    made.put("Type", text(span, "AWS::ECS::TaskDefinition"));
+    made.put("Properties", properties);
+    made.node()
 }
 
 #[cfg(test)]

@@ -49,24 +49,13 @@ pub(super) fn expand<'a>(root: &Node<'a>, file: &str, values: &Values) -> Expand
     report.finish(root.span, resources)
 }
 
-/// Returns what a part of a manifest in a file of its own stands for: nothing, because it is read with the manifest.
-pub(super) fn expand_part<'a>(file: &str, values: &Values) -> Option<Expanded<'a>> {
-    values.workspace.has_part(file).then(|| Expanded {
-        is_own: true,
-        ..Expanded::default()
-    })
-}
-
 /// Returns what the template in a file stands for, which may be an addition: it is read with its manifest, so that nothing
 /// is to be said of one that has nothing to convert.
 pub(super) fn of_addon<'a>(expanded: Expanded<'a>, file: &str, values: &Values) -> Expanded<'a> {
     let is_nothing = |message: &Message| matches!(message, Message::NothingToConvert { .. });
     let mut findings = expanded.findings.iter();
     if values.workspace.has_addon(file) && findings.any(|(_, it)| is_nothing(it)) {
-        return Expanded {
-            is_own: true,
-            ..Expanded::default()
-        };
+        return Expanded::nothing();
     }
     expanded
 }

@@ -28,24 +28,25 @@ const OF_COLLECTOR: &str =
 const OF_FAMILY: &str = "the family has the name of the service";
 /// What to do about changes that nobody can read without running them.
 const PROGRAM: &str =
-    "a program changes the template: convert the template that copilot svc package writes";
+    "a program changes the template: convert what copilot svc package, or job package, writes";
 
-/// Returns the task definition with all changes. The containers after the first `reach` may be others in Copilot's
-/// template.
+/// Returns the task definition with all changes. `before_sidecars` is the number of containers before the sidecars.
 pub(super) fn overridden<'a>(
     mut definition: Node<'a>,
     shared: &Shared<'_, 'a>,
     top: &mut Section<'a>,
-    reach: usize,
+    before_sidecars: usize,
     report: &mut Report<'_>,
 ) -> Node<'a> {
     let mut changes = of_manifest(top, report);
     changes.extend(of_patches(shared.workload, report));
+    let has_collector = top.has("observability");
+    let is_moved = |container| has_collector && container >= before_sidecars;
     let mut is_changed = false;
     for mut change in changes {
         let why = if change.is_of_family() {
             OF_FAMILY
-        } else if change.container().is_some_and(|it| it >= reach) && top.has("observability") {
+        } else if change.container().is_some_and(is_moved) {
             OF_COLLECTOR
         } else if let Some(value) = evaluated(&change.value, shared, report) {
             change.value = value;

@@ -69,15 +69,9 @@ pub(super) fn task_definition<'a>(
     made.put("executionRoleArn", role);
     let role = report.open(span, &workload.placeholder("TaskRole"));
     made.put("taskRoleArn", role);
-    // The collector of traces is a container before the sidecars.
-    let reach = if top.has("observability") {
-        before_sidecars
-    } else {
-        containers.len()
-    };
     made.elements("containerDefinitions", containers);
     made.elements("volumes", storage.volumes);
-    let made = overridden(made.node(), &shared, top, reach, report);
+    let made = overridden(made.node(), &shared, top, before_sidecars, report);
     others_of_task(top, report);
     (made, exposure)
 }

@@ -10,7 +10,7 @@ use std::{
 use super::{
     super::{
         syntax::parse_one,
-        terraform::configuration::{Files, plain, split},
+        terraform::configuration::{Files, join, plain, split},
         text::SourceText,
     },
     is_manifest,
@@ -65,19 +65,21 @@ pub(in crate::source) fn is_manifest_file(name: &str) -> bool {
     matches!(file, "manifest.yml" | "manifest.yaml")
 }
 
+fn is_of_copilot(name: &str, path: &str, files: &dyn Files) -> bool {
+    let text = files.text(path);
+    let root = text.as_ref().map(|text| parse_one(name, text.text()));
+    matches!(&root, Ok(Ok(Some(root))) if is_manifest(root))
+}
+
 impl Workspace {
     /// Adds what is beside a file, which has the path `path` among `files`, if it is a manifest.
     pub(in crate::source) fn add(&mut self, name: &str, path: &str, files: &dyn Files) {
-        let text = files.text(path);
-        let root = text.as_ref().map(|text| parse_one(name, text.text()));
-        if !matches!(&root, Ok(Ok(Some(root))) if is_manifest(root)) {
-            return;
-        }
         let (outer, _) = split(path);
-        let inside = |folder: &str| match outer {
-            "" => folder.to_owned(),
-            outer => format!("{outer}/{folder}"),
-        };
+        let inside = |path: &str| join(outer, path).unwrap_or_default();
+        let (overrides, addons) = (
+            files.names(&inside(OVERRIDES)),
+            files.names(&inside(ADDONS)),
+        );
         let mut beside = Beside::default();
         for folder in [OVERRIDES, ADDONS] {
             if files.is_there(&inside(folder)).is_none() {
@@ -85,7 +87,11 @@ impl Workspace {
                 beside.unreadable.push((folder.to_owned(), why.to_owned()));
             }
         }
-        let overrides = files.names(&inside(OVERRIDES));
+        // Most files of the name have nothing beside them, and are not read here.
+        let has_none = overrides.is_empty() && addons.is_empty() && beside.unreadable.is_empty();
+        if has_none || !is_of_copilot(name, path, files) {
+            return;
+        }
         let is_patches = |name: &String| name == PATCHES;
         beside.has_program = !overrides.is_empty() && !overrides.iter().any(is_patches);
         if overrides.iter().any(is_patches) {
@@ -96,7 +102,7 @@ impl Workspace {
                 text
             });
         }
-        for addon in files.names(&inside(ADDONS)) {
+        for addon in addons {
             let is_yaml = [".yml", ".yaml"].iter().any(|it| addon.ends_with(it));
             if !is_yaml {
                 continue;
@@ -122,7 +128,7 @@ impl Workspace {
     }
 
     /// Whether a file is a part of what is read with a manifest: patches, or values for additions.
-    pub(super) fn has_part(&self, file: &str) -> bool {
+    pub(in crate::source) fn has_part(&self, file: &str) -> bool {
         self.parts.contains(plain(file))
     }
 

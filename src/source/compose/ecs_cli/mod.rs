@@ -34,10 +34,7 @@ pub(super) fn expand_project<'a>(
     values: &Values,
 ) -> Option<Expanded<'a>> {
     if values.projects.is_held(name) {
-        return Some(Expanded {
-            is_own: true,
-            ..Expanded::default()
-        });
+        return Some(Expanded::nothing());
     }
     let params = values.projects.params(name)?;
     let file = params.text.name();
